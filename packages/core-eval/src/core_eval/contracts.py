@@ -1,0 +1,132 @@
+"""The words of the project: what a sample, a dataset, a method, a metric and a score are.
+
+Axis letters: N samples, H rows and W columns of an image, P points.
+
+Conventions for the arrays that travel between the layers (all keys optional, one meaning each):
+
+===========  ==================  ==========================================================================
+key          shape, dtype        meaning
+===========  ==================  ==========================================================================
+image        (H, W, 3) uint8     RGB
+points       (P, 2) float64      px, order (x, y), 0-based pixel centres: the top-left pixel's centre is (0, 0)
+visible      (P,) bool           the point is not self-occluded
+uv           (H, W, 2) float32   template coordinates (u_h, u_v) in [0, 1]; NaN where there is no template
+part         (H, W) uint8        part label, 0 = background
+===========  ==================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, np.ndarray]
+"""Named arrays, with the conventions of the module's table."""
+
+Kind = Literal["real", "stand-in"]
+Better = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One test or training unit.
+
+    A method sees only `inputs`; normalisers are functions of `target` alone. `group` names the unit that is resampled
+    as a whole in a bootstrap (identity, video, subject): samples of one group are not independent.
+    """
+
+    id: str
+    inputs: Arrays
+    target: Arrays
+    group: str
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Named splits of samples, indexed lazily: a split is never held in memory as a whole."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> Kind: ...
+
+    def split(self, name: str) -> Sequence[Sample]:
+        """The samples of a split. Raises `InputError` for an unknown split."""
+        ...
+
+    def fingerprint(self, name: str) -> str:
+        """A short hash that changes whenever any sample of the split would; cheap, reads no pixels."""
+        ...
+
+
+@runtime_checkable
+class Method(Protocol):
+    """A trainable predictor. Structural: a package implements it without inheriting from anything."""
+
+    def fit(
+        self, train: Sequence[Sample], valid: Sequence[Sample], *, seed: int, budget: str, workdir: Path
+    ) -> None:
+        """Train. If `workdir` holds the checkpoint of a killed run, go on from there."""
+        ...
+
+    def predict(self, inputs: Iterable[Arrays]) -> Iterator[Arrays]:
+        """Predict a stream of inputs, in order; batching is the method's business."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the trained state as a folder at `path` (safetensors and JSON; never pickle)."""
+        ...
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote. Raises `InputError` for anything else."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """How predictions become a number.
+
+    Attributes:
+        name: as written in tables, for example ``ced-auc@0.10``.
+        unit: ``fraction``, ``percent``, ``px``, ``mm`` ...
+        better: which direction is better.
+        signature: every choice that changes the number; numbers of different signatures are never ranked together.
+        needs: keys of the prediction arrays that are read.
+        per_sample: (prediction, target) -> what one sample contributes, a float or a fixed-shape array. May raise
+            `UnscorableError`, which counts the sample as a failure and reports its id.
+        failed: what a failed sample contributes (for example an infinite error).
+        reduce: (N, ...) contributions -> the number.
+    """
+
+    name: str
+    unit: str
+    better: Better
+    signature: str
+    needs: tuple[str, ...]
+    per_sample: Callable[[Arrays, Arrays], float | NDArray[np.float64]]
+    failed: float | NDArray[np.float64]
+    reduce: Callable[[NDArray[np.float64]], float]
+
+
+class UnscorableError(ValueError):
+    """A sample whose ground truth or prediction allows no finite error, for example a zero normaliser."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A metric's value over a set of samples.
+
+    `per_sample` is (N, ...) in the order of `ids`; `failures` maps sample ids to the reason why they count as failed.
+    """
+
+    value: float
+    n: int
+    ids: tuple[str, ...]
+    per_sample: NDArray[np.float64]
+    failures: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,108 @@
+"""The prediction file: ids and named arrays in one ``.npz``.
+
+Axis letters: N samples.
+
+Schema: ``ids`` is (N,) text; every other array is (N, ...) with row i belonging to ``ids[i]``. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core_eval.contracts import Arrays
+from core_eval.errors import InputError
+
+LARGEST = 16 * 2**30
+"""Bytes that a prediction file may declare for all its arrays together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions(Mapping[str, Arrays]):
+    """Predictions by sample id; iterates in file order."""
+
+    ids: tuple[str, ...]
+    arrays: Mapping[str, np.ndarray]
+    _row: Mapping[str, int]
+
+    @classmethod
+    def of(cls, ids: Sequence[str], arrays: Mapping[str, np.ndarray], *, file: str | Path | None = None) -> Predictions:
+        """Check and freeze. Raises `InputError` for a repeated id or an array without one row per id."""
+        row = {sample: index for index, sample in enumerate(ids)}
+        if len(row) != len(ids):
+            duplicate = next(sample for index, sample in enumerate(ids) if row[sample] != index)
+            raise InputError("duplicate sample id", file=file, sample=duplicate)
+        for key, array in arrays.items():
+            if array.ndim == 0 or len(array) != len(ids):
+                raise InputError(f"expected {len(ids)} rows, got shape {array.shape}", file=file, field=key)
+        return cls(tuple(ids), dict(arrays), row)
+
+    def __getitem__(self, sample: str) -> Arrays:
+        row = self._row[sample]
+        return {key: array[row] for key, array in self.arrays.items()}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def save_predictions(path: Path, predictions: Predictions) -> str:
+    """Write atomically (temporary file, then rename) and return the file's SHA-256."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as stream:
+            np.savez_compressed(stream, ids=np.asarray(predictions.ids, dtype=np.str_), **predictions.arrays)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return sha256(path)
+
+
+def load_predictions(path: Path) -> Predictions:
+    """Read a prediction file. Raises `InputError` for anything that is not one; sizes are checked before allocation."""
+    try:
+        _check_sizes(path)
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise InputError("no such file", file=path) from None
+    except Exception as reason:  # numpy and zipfile raise a dozen kinds for hostile bytes
+        raise InputError(f"not a readable .npz: {reason}", file=path) from None
+    ids = arrays.pop("ids", None)
+    if ids is None or ids.ndim != 1 or ids.dtype.kind != "U":
+        raise InputError("expected a one-dimensional text array", file=path, field="ids")
+    return Predictions.of([str(sample) for sample in ids], arrays, file=path)
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _check_sizes(path: Path) -> None:
+    """Compare every array's declared size with its member's: a lying header must not allocate memory."""
+    total = 0
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(stream)
+                declared = int(np.prod(shape, dtype=object)) * dtype.itemsize
+                if dtype.hasobject or stream.tell() + declared != member.file_size:
+                    raise InputError("array size and file size disagree", file=path, field=member.filename)
+            total += declared
+    if total > LARGEST:
+        raise InputError(f"declares {total / 2**30:.0f} GiB of arrays, more than the {LARGEST // 2**30} allowed", file=path)
