@@ -1,0 +1,205 @@
+"""Z-buffer rasteriser: which triangle is seen at the centre of each pixel, and where inside it.
+
+Axis letters: `V` vertices, `F` triangles, `H`/`W` rows and columns, `C` attribute channels.
+
+Conventions. Pixel coordinates are (x, y), x to the right, y down, 0-based pixel *centres*: the pixel in row r and
+column c is sampled at exactly (c, r). The third vertex coordinate is the depth along the optical axis (any unit,
+positive in front of the camera). Coverage is decided in exact integer arithmetic on coordinates snapped to 1/65536
+pixel, with the top-left fill rule: a sample on an edge shared by two triangles belongs to exactly one of them, so
+closed surfaces have neither gaps nor double hits. Equal depths are won by the triangle with the lower index.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+SUBPIXEL = 1 << 16
+"""Snapping resolution: coordinates are multiples of 1/SUBPIXEL pixel."""
+
+GUARD_BAND = 8192.0
+"""Largest allowed |coordinate| in pixels; keeps every edge function below 2^62."""
+
+
+class Raster(NamedTuple):
+    """What the camera sees, per pixel.
+
+    tri: (H, W) int32, index of the nearest triangle, -1 where there is none.
+    bary: (H, W, 3) float32, perspective-correct barycentric weights in the order of the triangle's vertices, 0 outside.
+    depth: (H, W) float32, depth at the pixel centre in the unit of the input, +inf outside.
+    """
+
+    tri: NDArray[np.int32]
+    bary: NDArray[np.float32]
+    depth: NDArray[np.float32]
+
+
+def rasterise(
+    vertices_px: NDArray[np.floating],
+    faces: NDArray[np.int32],
+    height: int,
+    width: int,
+    *,
+    perspective: bool = True,
+    cull_back: bool = False,
+) -> Raster:
+    """Draw triangles into a z-buffer of `height` x `width` samples at the pixel centres.
+
+    vertices_px: (V, 3), pixels and depth as the module says. faces: (F, 3) vertex indices.
+    perspective: 1/depth is linear on screen (pin-hole camera); otherwise depth itself is (orthographic).
+    cull_back: leave out triangles whose vertices run clockwise on screen (counter-clockwise is the front of a mesh).
+    Triangles with a vertex at depth <= 0 are left out when `perspective` (there is no near-plane clipping).
+
+    Raises ValueError for wrong shapes, non-finite coordinates, or pixels beyond `GUARD_BAND`.
+    """
+    vertices_px = np.asarray(vertices_px)
+    if vertices_px.ndim != 2 or vertices_px.shape[1] != 3 or faces.ndim != 2 or faces.shape[1] != 3:
+        raise ValueError(f"expected vertices (V, 3) and faces (F, 3), got {vertices_px.shape} and {faces.shape}")
+    # One comparison refuses NaN and infinity as well.
+    if not (np.abs(vertices_px[:, :2]) <= GUARD_BAND).all() or not np.isfinite(vertices_px[:, 2]).all():
+        raise ValueError(f"vertices must be finite and within {GUARD_BAND:g} pixels")
+    if faces.size and (faces.min() < 0 or faces.max() >= len(vertices_px)):
+        raise ValueError(f"faces must index the {len(vertices_px)} vertices")
+    fixed = np.rint(vertices_px[:, :2].astype(np.float64) * SUBPIXEL).astype(np.int64)
+    depth = vertices_px[:, 2].astype(np.float64)
+    if perspective:
+        near = np.where(depth > 0, 1.0 / np.where(depth > 0, depth, 1.0), -1.0)
+    else:
+        near = -depth
+    return Raster(*_draw(fixed, near, np.ascontiguousarray(faces, np.int32), height, width, perspective, cull_back))
+
+
+def interpolate(
+    raster: Raster, faces: NDArray[np.int32], attributes: NDArray[np.float32], *, fill: float = 0.0
+) -> NDArray[np.float32]:
+    """Attributes (V, C) of the vertices, interpolated per pixel: (H, W, C) float32, `fill` where nothing is seen."""
+    values = np.ascontiguousarray(attributes, np.float32)
+    if values.ndim != 2:
+        raise ValueError(f"expected attributes (V, C), got {values.shape}")
+    return _interpolate(raster.tri, raster.bary, np.ascontiguousarray(faces, np.int32), values, np.float32(fill))
+
+
+def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Area-weighted unit normals (V, 3) float32; zero for a vertex without a triangle of positive area."""
+    return _vertex_normals(np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(faces, np.int32))
+
+
+@njit(nogil=True, cache=True)
+def _draw(fixed, near, faces, height, width, perspective, cull_back):  # type: ignore[no-untyped-def]
+    """Fixed-point z-buffer. `near` grows towards the camera and is linear on screen (1/depth, or -depth)."""
+    tri = np.full((height, width), -1, np.int32)
+    best = np.full((height, width), -np.inf, np.float64)
+    bary = np.zeros((height, width, 3), np.float32)
+    for f in range(faces.shape[0]):
+        i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+        w0, w1, w2 = near[i0], near[i1], near[i2]
+        if perspective and (w0 <= 0.0 or w1 <= 0.0 or w2 <= 0.0):
+            continue
+        x0, y0 = fixed[i0, 0], fixed[i0, 1]
+        x1, y1 = fixed[i1, 0], fixed[i1, 1]
+        x2, y2 = fixed[i2, 0], fixed[i2, 1]
+        # First and last sample inside the bounding box: ceil and floor of the fixed-point coordinates.
+        left = max(-(-min(x0, x1, x2) >> 16), 0)
+        right = min(max(x0, x1, x2) >> 16, width - 1)
+        if left > right:
+            continue
+        top = max(-(-min(y0, y1, y2) >> 16), 0)
+        bottom = min(max(y0, y1, y2) >> 16, height - 1)
+        if top > bottom:
+            continue
+        area = (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0)
+        if area == 0 or (cull_back and area > 0):
+            continue
+        swapped = area < 0
+        if swapped:  # y points down, so the front of a mesh arrives with negative area: walk it the other way round
+            area = -area
+            x1, x2, y1, y2, w1, w2 = x2, x1, y2, y1, w2, w1
+        # Edge k is opposite to vertex k; a sample on it counts only if the edge is a top or a left one.
+        dx0, dy0 = x2 - x1, y2 - y1
+        dx1, dy1 = x0 - x2, y0 - y2
+        dx2, dy2 = x1 - x0, y1 - y0
+        open0 = 0 if dy0 < 0 or (dy0 == 0 and dx0 > 0) else 1
+        open1 = 0 if dy1 < 0 or (dy1 == 0 and dx1 > 0) else 1
+        open2 = 0 if dy2 < 0 or (dy2 == 0 and dx2 > 0) else 1
+        scale = 1.0 / area
+        for r in range(top, bottom + 1):
+            py = np.int64(r) << 16
+            px = np.int64(left) << 16
+            e0 = dx0 * (py - y1) - dy0 * (px - x1)
+            e1 = dx1 * (py - y2) - dy1 * (px - x2)
+            e2 = dx2 * (py - y0) - dy2 * (px - x0)
+            for c in range(left, right + 1):
+                if e0 >= open0 and e1 >= open1 and e2 >= open2:
+                    b0, b1, b2 = e0 * w0, e1 * w1, e2 * w2
+                    n = (b0 + b1 + b2) * scale
+                    if n > best[r, c]:
+                        best[r, c] = n
+                        tri[r, c] = f
+                        if not perspective:
+                            b0, b1, b2 = float(e0), float(e1), float(e2)
+                        total = 1.0 / (b0 + b1 + b2)
+                        bary[r, c, 0] = b0 * total
+                        bary[r, c, 2 if swapped else 1] = b1 * total
+                        bary[r, c, 1 if swapped else 2] = b2 * total
+                e0 -= dy0 << 16
+                e1 -= dy1 << 16
+                e2 -= dy2 << 16
+    depth = np.empty((height, width), np.float32)
+    for r in range(height):
+        for c in range(width):
+            if tri[r, c] < 0:
+                depth[r, c] = np.inf
+            else:
+                depth[r, c] = 1.0 / best[r, c] if perspective else -best[r, c]
+    return tri, bary, depth
+
+
+@njit(nogil=True, cache=True)
+def _interpolate(tri, bary, faces, values, fill):  # type: ignore[no-untyped-def]
+    height, width = tri.shape
+    channels = values.shape[1]
+    out = np.empty((height, width, channels), np.float32)
+    for r in range(height):
+        for c in range(width):
+            f = tri[r, c]
+            if f < 0:
+                for k in range(channels):
+                    out[r, c, k] = fill
+            else:
+                i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+                b0, b1, b2 = bary[r, c, 0], bary[r, c, 1], bary[r, c, 2]
+                for k in range(channels):
+                    out[r, c, k] = b0 * values[i0, k] + b1 * values[i1, k] + b2 * values[i2, k]
+    return out
+
+
+@njit(nogil=True, cache=True)
+def _vertex_normals(vertices, faces):  # type: ignore[no-untyped-def]
+    out = np.zeros((vertices.shape[0], 3), np.float32)
+    for f in range(faces.shape[0]):
+        i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay, az = (
+            vertices[i1, 0] - vertices[i0, 0],
+            vertices[i1, 1] - vertices[i0, 1],
+            vertices[i1, 2] - vertices[i0, 2],
+        )
+        bx, by, bz = (
+            vertices[i2, 0] - vertices[i0, 0],
+            vertices[i2, 1] - vertices[i0, 1],
+            vertices[i2, 2] - vertices[i0, 2],
+        )
+        nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+        for i in (i0, i1, i2):
+            out[i, 0] += nx
+            out[i, 1] += ny
+            out[i, 2] += nz
+    for i in range(out.shape[0]):
+        length = np.sqrt(out[i, 0] ** 2 + out[i, 1] ** 2 + out[i, 2] ** 2)
+        if length > 0:
+            out[i, 0] /= length
+            out[i, 1] /= length
+            out[i, 2] /= length
+    return out
