@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from core_eval.contracts import Metric
 from core_eval.errors import InputError
 from core_eval.nme import _error_metric
+from core_eval.statistics import over_samples
 
 
 def _errors(errors: ArrayLike) -> NDArray[np.float64]:
@@ -50,6 +51,16 @@ def failure_rate(errors: ArrayLike, limit: float) -> float:
     return float(100.0 * np.mean(_errors(errors) > _limit(limit)))
 
 
+def _auc_terms(errors: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
+    """(N,) errors -> (N, 2) numerators and denominators of `area_under_ced`."""
+    return over_samples(np.clip(1.0 - _errors(errors) / limit, 0.0, 1.0))
+
+
+def _failure_terms(errors: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
+    """(N,) errors -> (N, 2) numerators and denominators of `failure_rate`."""
+    return over_samples(100.0 * (_errors(errors) > limit))
+
+
 def ced_auc(name: str = "ced-auc", *, limit: float, normaliser: str, layout: str = "ibug68") -> Metric:
     """Area under the CED of the normalised mean error up to `limit`; a fraction, higher is better."""
     return _error_metric(
@@ -59,6 +70,7 @@ def ced_auc(name: str = "ced-auc", *, limit: float, normaliser: str, layout: str
         normaliser,
         layout,
         partial(area_under_ced, limit=_limit(limit)),
+        partial(_auc_terms, limit=limit),
         limit=f"{limit:g}",
         hit="e<=t",
         integral="closed-form",
@@ -74,6 +86,7 @@ def failure(name: str = "failure", *, limit: float, normaliser: str, layout: str
         normaliser,
         layout,
         partial(failure_rate, limit=_limit(limit)),
+        partial(_failure_terms, limit=limit),
         limit=f"{limit:g}",
         hit="e<=t",
     )

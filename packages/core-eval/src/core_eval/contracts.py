@@ -69,9 +69,7 @@ class Dataset(Protocol):
 class Method(Protocol):
     """A trainable predictor. Structural: a package implements it without inheriting from anything."""
 
-    def fit(
-        self, train: Sequence[Sample], valid: Sequence[Sample], *, seed: int, budget: str, workdir: Path
-    ) -> None:
+    def fit(self, train: Sequence[Sample], valid: Sequence[Sample], *, seed: int, budget: str, workdir: Path) -> None:
         """Train. If `workdir` holds the checkpoint of a killed run, go on from there."""
         ...
 
@@ -102,6 +100,8 @@ class Metric:
             `UnscorableError`, which counts the sample as a failure and reports its id.
         failed: what a failed sample contributes (for example an infinite error).
         reduce: (N, ...) contributions -> the number.
+        terms: (N, ...) contributions -> (N, 2) numerators and denominators, for a metric whose `reduce` is the ratio of
+            their sums (a mean is one: denominators 1). It makes the bootstrap a matrix product.
     """
 
     name: str
@@ -112,6 +112,7 @@ class Metric:
     per_sample: Callable[[Arrays, Arrays], float | NDArray[np.float64]]
     failed: float | NDArray[np.float64]
     reduce: Callable[[NDArray[np.float64]], float]
+    terms: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
 
 
 class UnscorableError(ValueError):

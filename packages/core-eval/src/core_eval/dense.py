@@ -32,14 +32,17 @@ def uv_error_sums(prediction: Arrays, target: Arrays) -> NDArray[np.float64]:
 
 
 def uv_error(name: str = "uv-error") -> Metric:
-    """Mean Euclidean error of template coordinates pooled over all foreground pixels; template units, lower is better."""
+    """Mean Euclidean error of template coordinates over all foreground pixels; template units, lower is better."""
     return Metric(
         name=name,
         unit="template units",
         better="lower",
-        signature=signature("uv-error", distance="euclidean", pixels="target-foreground", missed="sqrt2", pool="pixels"),
+        signature=signature(
+            "uv-error", distance="euclidean", pixels="target-foreground", missed="sqrt2", pool="pixels"
+        ),
         needs=("uv",),
         per_sample=uv_error_sums,
         failed=np.array([np.sqrt(2.0), 1.0]),
         reduce=lambda sums: float(sums[:, 0].sum() / sums[:, 1].sum()),
+        terms=lambda sums: sums,
     )

@@ -18,9 +18,10 @@ from core_eval.contracts import Arrays, Metric, UnscorableError
 from core_eval.errors import InputError
 from core_eval.landmarks import Scheme, scheme
 from core_eval.signature import signature
+from core_eval.statistics import over_samples
 
 SMALLEST = 1e-3
-"""A normaliser below this share of the box diagonal of the same points is taken for zero (our choice, no paper says)."""
+"""A normaliser below this share of the same points' box diagonal is taken for zero (our choice, no paper says)."""
 
 
 def outer_eye_corners(points: NDArray[np.float64], layout: Scheme) -> float:
@@ -35,13 +36,13 @@ def eye_centres(points: NDArray[np.float64], layout: Scheme) -> float:
     return float(np.linalg.norm(first - second))
 
 
-def box(points: NDArray[np.float64], layout: Scheme) -> float:
+def box(points: NDArray[np.float64], layout: Scheme) -> float:  # noqa: ARG001
     """``sqrt(w h)`` of the points' tight box in px. `points` (P, 2) px."""
     width, height = np.ptp(points, axis=0)
     return float(np.sqrt(width * height))
 
 
-def box_diagonal(points: NDArray[np.float64], layout: Scheme) -> float:
+def box_diagonal(points: NDArray[np.float64], layout: Scheme) -> float:  # noqa: ARG001
     """Diagonal of the points' tight box in px. `points` (P, 2) px."""
     return float(np.linalg.norm(np.ptp(points, axis=0)))
 
@@ -81,7 +82,15 @@ def nme(name: str = "nme", *, normaliser: str, layout: str = "ibug68") -> Metric
 
     A failed image makes the mean infinite, hence not a number that can be published: `failed` is infinite on purpose.
     """
-    return _error_metric(name, "percent", "nme", normaliser, layout, lambda e: 100.0 * float(np.mean(e)))
+    return _error_metric(
+        name,
+        "percent",
+        "nme",
+        normaliser,
+        layout,
+        lambda e: 100.0 * float(np.mean(e)),
+        lambda e: over_samples(100.0 * e),
+    )
 
 
 def _error_metric(
@@ -91,6 +100,7 @@ def _error_metric(
     normaliser: str,
     layout: str,
     reduce: Callable[[NDArray[np.float64]], float],
+    terms: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     **choices: object,
 ) -> Metric:
     if normaliser not in NORMALISERS:
@@ -107,4 +117,5 @@ def _error_metric(
         per_sample=partial(normalised_error, layout=table, normaliser=normaliser),
         failed=np.inf,
         reduce=reduce,
+        terms=terms,
     )

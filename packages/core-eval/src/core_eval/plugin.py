@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from core_eval.lazy import LazyFactory
 
-from core_eval.ced import ced_auc, failure
-from core_eval.contracts import Metric
-from core_eval.dense import uv_error
-from core_eval.nme import nme
-
-METRICS: dict[str, Callable[..., Metric]] = {
-    "ced-auc": ced_auc,
-    "failure": failure,
-    "nme": nme,
-    "uv-error": uv_error,
+METRICS: dict[str, LazyFactory] = {
+    "ced-auc": LazyFactory("core_eval.ced:ced_auc"),
+    "failure": LazyFactory("core_eval.ced:failure"),
+    "nme": LazyFactory("core_eval.nme:nme"),
+    "uv-error": LazyFactory("core_eval.dense:uv_error"),
 }

@@ -2,8 +2,8 @@
 
 Axis letters: S training seeds, N samples, G groups (clusters), B replicates.
 
-Both functions resample whole groups (identity, video, subject) and training seeds. `scipy.stats.bootstrap` knows neither,
-so it serves the tests as the independent check for the unclustered case.
+Both functions resample whole groups (identity, video, subject) and training seeds. `scipy.stats.bootstrap` knows
+neither, so it serves the tests as the independent check for the unclustered case.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from core_eval.errors import InputError
 
 Reduce = Callable[[NDArray[np.float64]], float]
+Terms = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 REPLICATES = 2000
 
 
@@ -54,6 +55,7 @@ def bootstrap(
     *,
     level: float = 0.95,
     replicates: int = REPLICATES,
+    terms: Terms | None = None,
 ) -> Interval:
     """Interval of the mean over seeds of ``reduce``, by resampling seeds and groups.
 
@@ -62,11 +64,14 @@ def bootstrap(
         groups: (N,) group names; samples of a group are drawn together.
         reduce: (N, ...) contributions -> number.
         rng: every draw comes from here.
+        level: of the interval.
+        replicates: B.
+        terms: `Metric.terms` of the same metric, where it has them: same draws and numbers, hundreds of times faster.
 
     Raises `InputError` for shapes that do not fit.
     """
     per_sample, index, _ = _check(per_sample, groups)
-    drawn = _replicates([per_sample], index, reduce, rng, replicates)[:, 0]
+    drawn = _replicates([per_sample], index, reduce, terms, rng, replicates)[:, 0]
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Interval(_mean(per_sample, reduce), float(low), float(high), level, len(per_sample), per_sample.shape[1])
 
@@ -80,6 +85,7 @@ def paired_bootstrap(
     *,
     level: float = 0.95,
     replicates: int = REPLICATES,
+    terms: Terms | None = None,
 ) -> Paired:
     """Compare two systems on the same N samples: ``a - b`` of the mean over seeds of ``reduce``.
 
@@ -88,10 +94,11 @@ def paired_bootstrap(
     """
     a, index, count = _check(a, groups)
     b, _, _ = _check(b, groups)
-    drawn = _replicates([a, b], index, reduce, rng, replicates)
+    drawn = _replicates([a, b], index, reduce, terms, rng, replicates)
     differences = drawn[:, 0] - drawn[:, 1]
     low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
-    wrong = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
+    tie = 1e-12 * np.abs(drawn).max()  # a tie at zero must not be broken by rounding
+    wrong = min(int((differences <= tie).sum()), int((differences >= -tie).sum()))
     return Paired(
         difference=_mean(a, reduce) - _mean(b, reduce),
         low=float(low),
@@ -114,13 +121,17 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     return adjusted
 
 
+def over_samples(numerators: ArrayLike) -> NDArray[np.float64]:
+    """The `Metric.terms` of a mean over samples: (N,) numerators -> (N, 2) with denominators 1."""
+    top = np.asarray(numerators, dtype=np.float64)
+    return np.stack([top, np.ones_like(top)], axis=1)
+
+
 def _mean(per_sample: NDArray[np.float64], reduce: Reduce) -> float:
     return float(np.mean([reduce(row) for row in per_sample]))
 
 
-def _check(
-    per_sample: NDArray[np.float64], groups: Sequence[str]
-) -> tuple[NDArray[np.float64], NDArray[np.intp], int]:
+def _check(per_sample: NDArray[np.float64], groups: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.intp], int]:
     per_sample = np.asarray(per_sample, dtype=np.float64)
     if per_sample.ndim < 2 or 0 in per_sample.shape[:2]:
         raise InputError(f"expected (seeds, samples, ...) contributions, got shape {per_sample.shape}")
@@ -134,19 +145,57 @@ def _replicates(
     systems: list[NDArray[np.float64]],
     index: NDArray[np.intp],
     reduce: Reduce,
+    terms: Terms | None,
     rng: np.random.Generator,
     replicates: int,
 ) -> NDArray[np.float64]:
     """(B, systems): a group drawn k times contributes each of its samples k times, in every system alike."""
     count = int(index.max()) + 1
-    samples = np.arange(len(index))
+    weights = [_times(rng, len(system), replicates) / len(system) for system in systems]
+    sums = [_group_sums(system, index, terms) for system in systems] if terms else []
     values = np.empty((replicates, len(systems)))
-    for replicate in range(replicates):
-        times = np.bincount(rng.integers(count, size=count), minlength=count)
-        rows = np.repeat(samples, times[index])
-        for column, per_sample in enumerate(systems):
-            seeds = np.bincount(rng.integers(len(per_sample), size=len(per_sample)), minlength=len(per_sample))
-            values[replicate, column] = sum(
-                weight * reduce(per_sample[seed][rows]) for seed, weight in enumerate(seeds) if weight
-            ) / len(per_sample)
+    block = max(1, BLOCK // count)
+    for start in range(0, replicates, block):
+        rows = slice(start, min(start + block, replicates))
+        times = _times(rng, count, rows.stop - start)
+        for column, system in enumerate(systems):
+            if sums and np.isfinite(sums[column]).all():
+                top, bottom = np.moveaxis(times.astype(np.float64) @ sums[column], -1, 0)  # (S, rows) each
+                drawn = (top / bottom).T
+            else:
+                drawn = _reduced(system, index, reduce, times, weights[column][rows])
+            values[rows, column] = (drawn * weights[column][rows]).sum(axis=1)
+    return values
+
+
+BLOCK = 2**22
+"""Drawn group counts that are held in memory at once."""
+
+
+def _times(rng: np.random.Generator, count: int, replicates: int) -> NDArray[np.int64]:
+    """(B, count): how often each of `count` things is drawn in `count` draws with replacement."""
+    drawn = rng.integers(count, size=(replicates, count)) + count * np.arange(replicates)[:, None]
+    return np.bincount(drawn.ravel(), minlength=replicates * count).reshape(replicates, count)
+
+
+def _group_sums(system: NDArray[np.float64], index: NDArray[np.intp], terms: Terms) -> NDArray[np.float64]:
+    """(S, G, 2): numerators and denominators summed over the samples of a group."""
+    sums = np.zeros((len(system), int(index.max()) + 1, 2))
+    for seed, per_sample in enumerate(system):
+        np.add.at(sums[seed], index, terms(per_sample))
+    return sums
+
+
+def _reduced(
+    system: NDArray[np.float64],
+    index: NDArray[np.intp],
+    reduce: Reduce,
+    times: NDArray[np.int64],
+    weights: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(rows, S): `reduce` of each replicate's samples, one by one; 0 for a seed that the replicate did not draw."""
+    values = np.zeros(weights.shape)
+    for replicate, seed in zip(*np.nonzero(weights), strict=True):
+        rows = np.repeat(np.arange(len(index)), times[replicate][index])
+        values[replicate, seed] = reduce(system[seed][rows])
     return values
