@@ -112,7 +112,9 @@ class QuantHead(nn.Module):
     ) -> None:
         super().__init__()
         if min(channels, bins, axes, 1 if parts is None else parts) < 1 or spatial not in (0, 1, 2, 3):
-            raise ValueError(f"no head for channels={channels}, bins={bins}, axes={axes}, parts={parts}, spatial={spatial}")
+            raise ValueError(
+                f"no head for channels={channels}, bins={bins}, axes={axes}, parts={parts}, spatial={spatial}"
+            )
         if parts is not None and not background:
             raise ValueError("charts need the part classifier")
         self.bins, self.axes, self.parts, self.spatial = bins, axes, parts, spatial

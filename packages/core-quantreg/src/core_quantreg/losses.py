@@ -127,7 +127,9 @@ def _contributing(
     """Check shapes and find the positions which count in the coordinate losses."""
     axes, size = output.residuals.shape[output.dim - 1], u.shape[2:]
     if u.shape[:2] != (len(output.residuals), axes) or len(size) != len(output.size):
-        raise ValueError(f"coordinates of shape {tuple(u.shape)} do not fit maps of shape {tuple(output.residuals.shape)}")
+        raise ValueError(
+            f"coordinates of shape {tuple(u.shape)} do not fit maps of shape {tuple(output.residuals.shape)}"
+        )
     labelled = torch.isfinite(u).all(1)
     charts = output.dim == 3
     if part is None:
