@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
@@ -58,27 +59,61 @@ class Result:
     def __post_init__(self) -> None:
         if (self.value is None) == (self.error is None):
             raise InputError("a result has either a value or an error", field="value")
-        if self.value is not None and not math.isfinite(self.value):
+        if self.value is not None and not _finite(self.value):
             raise InputError(f"a value must be finite, got {self.value}", field="value")
+        for name, number in (
+            ("seconds", self.provenance.seconds),
+            ("peak_memory_mib", self.provenance.peak_memory_mib),
+        ):
+            if not _finite(number) or number < 0:
+                raise InputError(f"expected a finite number, not negative, got {number}", field=f"provenance.{name}")
+        for name, count in (("n", self.n), ("seed", self.seed)):
+            if count < 0:
+                raise InputError(f"must not be negative, got {count}", field=name)
         if self.budget not in get_args(Budget):
             raise InputError(f"unknown budget {self.budget!r}", field="budget")
         if self.data not in get_args(Kind):
             raise InputError(f"unknown kind of data {self.data!r}", field="data")
 
     def to_line(self) -> str:
-        """One line of JSON without its line break; keys in the order of the fields."""
-        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        """One line of JSON without its line break; keys in the order of the fields.
+
+        Text stays readable, except for what would break the line or could not be written as UTF-8.
+        """
+        line = json.dumps(asdict(self), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
     @classmethod
     def from_line(cls, line: str) -> Result:
         """Parse what `to_line` wrote. Raises `InputError` naming the field that is missing, unknown or mistyped."""
         try:
-            record = json.loads(line)
+            record = json.loads(line, object_pairs_hook=_unique)
+        except InputError:
+            raise
         except (ValueError, RecursionError):
             raise InputError("not a complete line of JSON") from None
         values = _record(cls, record, "")
         values["provenance"] = Provenance(**_record(Provenance, values["provenance"], "provenance."))
         return cls(**values)
+
+
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Line separators besides the line feed (JSON escapes those below U+0020 itself) and surrogates."""
+
+
+def _finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer beyond the largest float
+        return False
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise InputError("there twice", field=next(name for name in names if names.count(name) > 1))
+    return record
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -106,5 +141,7 @@ def _record(cls: type[Result] | type[Provenance], record: object, prefix: str) -
             raise InputError("unknown", field=prefix + name)
         allowed = _TYPES[known[name]]
         if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-            raise InputError(f"expected {known[name]}, got {value!r}", field=prefix + name)
+            raise InputError(f"expected {known[name]}, got {value!r:.80}", field=prefix + name)
+        if known[name] == "Mapping[str, str]" and not all(isinstance(text, str) for text in value.values()):
+            raise InputError("expected an object of texts", field=prefix + name)
     return dict(record)
