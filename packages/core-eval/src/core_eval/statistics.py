@@ -90,12 +90,15 @@ def paired_bootstrap(
     """Compare two systems on the same N samples: ``a - b`` of the mean over seeds of ``reduce``.
 
     `a` is (S_a, N, ...) and `b` (S_b, N, ...), in the same sample order; a replicate draws one set of groups for both,
-    and seeds for each. Raises `InputError` for shapes that do not fit.
+    and seeds for each. Raises `InputError` for shapes that do not fit and for systems that both have infinite values.
     """
     a, index, count = _check(a, groups)
     b, _, _ = _check(b, groups)
     drawn = _replicates([a, b], index, reduce, terms, rng, replicates)
-    differences = drawn[:, 0] - drawn[:, 1]
+    with np.errstate(invalid="ignore"):  # two infinities are caught below
+        differences = drawn[:, 0] - drawn[:, 1]
+    if np.isnan(differences).any():
+        raise InputError("the two systems cannot be compared: in some replicate both have no finite value")
     low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
     tie = 1e-12 * np.abs(drawn).max()  # a tie at zero must not be broken by rounding
     wrong = min(int((differences <= tie).sum()), int((differences >= -tie).sum()))
@@ -112,8 +115,10 @@ def paired_bootstrap(
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Holm's step-down adjusted p-values (Holm 1979), in the order given."""
+    """Holm's step-down adjusted p-values (Holm 1979), in the order given. Raises `InputError` outside [0, 1]."""
     p = np.asarray(p_values, dtype=np.float64)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise InputError("a p-value must lie in [0, 1]")
     order = np.argsort(p, kind="stable")
     stepped = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
     adjusted = np.empty_like(p)
