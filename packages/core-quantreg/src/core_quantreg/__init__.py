@@ -1,4 +1,4 @@
-"""Quantised regression (Alp Guler et al., DenseReg, eq. 2-5): classify a coarse bin, then regress the residual inside it."""
+"""Quantised regression (DenseReg, eq. 2-5): classify a coarse bin, then regress the residual inside it."""
 
 from core_quantreg.codec import IGNORE, bin_centres, bin_starts, decode_bins, decode_hard, decode_soft, encode
 from core_quantreg.head import QuantHead, QuantOutput, to_mixture_of_experts

@@ -1,8 +1,10 @@
 """Bins and residuals of a continuous coordinate: DenseReg eq. 2 (encode), eq. 3-4 (hard decode), eq. 5 (soft decode).
 
-Axes: N batch, P charts (parts), A coordinate axes (u_h, u_v: A = 2), K bins, S any number of spatial axes (none, W, HW, DHW).
+Axes: N batch, P charts (parts), A coordinate axes (u_h, u_v: A = 2), K bins, S any number of spatial axes (none, W,
+HW, DHW).
 Network maps are `(N, A, K, *S)` with `dim=2`, or `(N, P, A, K, *S)` with `dim=3`; `dim` names the axis of the K bins.
-A coordinate u lies in [0, 1]; bins are numbered from 0 and bin i covers [i d, (i + 1) d), with d = 1 / K; the last one includes 1.
+A coordinate u lies in [0, 1]; bins are numbered from 0 and bin i covers [i d, (i + 1) d), with d = 1 / K; the last one
+includes 1.
 """
 
 from __future__ import annotations
@@ -91,7 +93,8 @@ def decode_hard(logits: Tensor | None, residuals: Tensor, *, dim: int = 2) -> Te
 def decode_soft(logits: Tensor | None, residuals: Tensor, *, dim: int = 2, absolute: bool = False) -> Tensor:
     """Return the softmax-weighted mean of the experts i d + r_i (eq. 5); differentiable in both arguments.
 
-    Arguments and result as in `decode_hard`; with `absolute`, `residuals` are the experts themselves (i d already added).
+    Arguments and result as in `decode_hard`; with `absolute`, `residuals` are the experts themselves (i d already
+    added).
     """
     experts = _full(residuals)
     if logits is None:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from core_quantreg.codec import bin_starts, decode_bins, decode_hard, decode_soft
 from core_quantreg.sampling import upsample
 
-_LAYERS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+Pointwise = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
+_LAYERS: dict[int, type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,11 @@ class QuantOutput:
     """What a `QuantHead` says about each position.
 
     Attributes:
-        residuals: `(N, A, K, *S)`, or `(N, P, A, K, *S)` with charts: the residual of each bin (the whole coordinate when `absolute`).
+        residuals: `(N, A, K, *S)`, or `(N, P, A, K, *S)` with charts: the residual of each bin (the whole coordinate
+            when `absolute`).
         logits: scores of the bins, the same shape; None when K = 1.
-        part: `(N, P + 1, *S)` scores of background (channel 0) and parts; `(N, 2, *S)` without charts; None without a part classifier.
+        part: `(N, P + 1, *S)` scores of background (channel 0) and parts; `(N, 2, *S)` without charts; None without a
+            part classifier.
         dim: the axis of the bins: 2, or 3 with charts.
         absolute: the residuals are experts of a mixture, i d already added (Sec. 4.1).
     """
@@ -47,7 +50,7 @@ class QuantOutput:
         return tuple(self.residuals.shape[self.dim + 1 :])
 
     def upsample(self, size: Sequence[int]) -> QuantOutput:
-        """Interpolate every map to the spatial size `size` (half-pixel centres), as the paper does before losses and decoding."""
+        """Interpolate every map to the spatial size `size` (half-pixel centres), as before losses and decoding."""
 
         def grow(maps: Tensor | None) -> Tensor | None:
             if maps is None:
@@ -72,7 +75,7 @@ class QuantOutput:
         return decode_soft(self.logits, self.residuals, dim=self.dim, absolute=self.absolute)
 
     def centres(self) -> Tensor:
-        """Decode by the bins alone (Fig. 6): `(N, [P,] A, *S)` float32. Raises ValueError for K = 1, which has no classifier."""
+        """Decode by the bins alone (Fig. 6): `(N, [P,] A, *S)` float32. Raises ValueError for K = 1: no classifier."""
         if self.logits is None:
             raise ValueError("K = 1 has no bins to decode")
         return decode_bins(self.logits, dim=self.dim)
@@ -81,10 +84,12 @@ class QuantOutput:
 class QuantHead(nn.Module):
     """Map features `(N, C, *S)` to a `QuantOutput` by 1x1 convolutions (a linear layer when there are no spatial axes).
 
-    Separable axes: A K-way classifiers and A K one-dimensional regressors (for each chart). K = 1 is plain regression: no bin classifier.
+    Separable axes: A K-way classifiers and A K one-dimensional regressors (for each chart). K = 1 is plain regression:
+    no bin classifier.
     The background has its own classifier, the same for every K, so that a sweep over K changes nothing else.
 
-    Weights start Gaussian with deviation `std`, biases at 0, residual biases at d/2: the first decoded value is the centre of a bin.
+    Weights start Gaussian with deviation `std`, biases at 0, residual biases at d/2: the first decoded value is the
+    centre of a bin.
 
     Args:
         channels: C.
@@ -121,22 +126,22 @@ class QuantHead(nn.Module):
         self.absolute = False
         units = (parts or 1) * axes * bins
 
-        def layer(outputs: int) -> nn.Module:
-            new = nn.Linear(channels, outputs) if spatial == 0 else _LAYERS[spatial](channels, outputs, 1)
+        def layer(outputs: int) -> Pointwise:
+            new: Pointwise = nn.Linear(channels, outputs) if spatial == 0 else _LAYERS[spatial](channels, outputs, 1)
             nn.init.normal_(new.weight, std=std)
-            nn.init.zeros_(new.bias)
+            nn.init.constant_(_bias(new), 0.0)
             return new
 
         self.part = layer((parts or 1) + 1) if background else None
         self.classifier = layer(units) if bins > 1 else None
         self.regressor = layer(units)
-        nn.init.constant_(self.regressor.bias, 0.5 / bins)
+        nn.init.constant_(_bias(self.regressor), 0.5 / bins)
 
     def forward(self, features: Tensor) -> QuantOutput:
         """Return the maps of `features` `(N, C, *S)`."""
         lead = (self.axes, self.bins) if self.parts is None else (self.parts, self.axes, self.bins)
 
-        def maps(layer: nn.Module | None) -> Tensor | None:
+        def maps(layer: Pointwise | None) -> Tensor | None:
             return None if layer is None else layer(features).unflatten(1, lead)
 
         residuals = maps(self.regressor)
@@ -159,8 +164,13 @@ def to_mixture_of_experts(head: QuantHead) -> QuantHead:
     if head.absolute:
         raise ValueError("the head is a mixture of experts already")
     mixture = copy.deepcopy(head)
-    bias = mixture.regressor.bias
+    bias = _bias(mixture.regressor)
     with torch.no_grad():
         bias.view(-1, head.bins).add_(bin_starts(head.bins, device=bias.device).to(bias.dtype))
     mixture.absolute = True
     return mixture
+
+
+def _bias(layer: Pointwise) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias

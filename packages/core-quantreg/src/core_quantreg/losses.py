@@ -1,11 +1,14 @@
 """Losses of quantised regression at image scale (DenseReg Sec. 4 and 5.1).
 
-Axes: N batch, P charts, A coordinate axes, K bins, s spatial axes of the maps, S those of the labels, M contributing positions.
-The maps are interpolated to the labels' size and the losses are taken there; only contributing positions are interpolated.
+Axes: N batch, P charts, A coordinate axes, K bins, s spatial axes of the maps, S those of the labels, M contributing
+positions.
+The maps are interpolated to the labels' size and the losses are taken there; only contributing positions are
+interpolated.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -27,7 +30,7 @@ class QuantLoss(NamedTuple):
 
 
 def residual_weight(bins: int) -> float:
-    """Return the paper's weight of the smooth L1 loss: 70 for plain regression (K = 1), 40 for quantised (printed for d = 0.1)."""
+    """Return the paper's weight of the smooth L1 loss: 70 for plain regression (K = 1), 40 (for d = 0.1) otherwise."""
     return 70.0 if bins == 1 else 40.0
 
 
@@ -45,15 +48,19 @@ def quant_loss(
 
     Args:
         output: maps of size s.
-        u: `(N, A, *S)` true coordinates in [0, 1]; a position counts where all axes are finite (and `part`, if given, is foreground).
-        part: long `(N, *S)`: 0 background, 1 .. P chart, `IGNORE` not known. Required with charts. By default, 1 where u is finite, else 0.
+        u: `(N, A, *S)` true coordinates in [0, 1]; a position counts where all axes are finite (and `part`, if given,
+            is foreground).
+        part: long `(N, *S)`: 0 background, 1 .. P chart, `IGNORE` not known. Required with charts. By default, 1 where
+            u is finite, else 0.
         weight: of the residual loss; by default the paper's (`residual_weight`).
         beta: of smooth L1 (Girshick: 1).
-        max_positions: estimate the coordinate losses on this many contributing positions drawn at random (without bias); None: all.
+        max_positions: estimate the coordinate losses on this many contributing positions drawn at random (without
+            bias); None: all.
         generator: for that draw.
 
     Returns:
-        `QuantLoss`. Each axis is divided by the number of contributing positions M, and axes are summed; M = 0 gives zero.
+        `QuantLoss`. Each axis is divided by the number of contributing positions M, and axes are summed; M = 0 gives
+        zero.
 
     Raises:
         ValueError: shapes that do not fit, or charts without `part`.
@@ -99,8 +106,10 @@ def mixture_loss(
     return QuantLoss(part_loss + weight * residual, part_loss, residual.new_zeros(()), residual)
 
 
-class _Picked(NamedTuple):
-    """The M contributing positions: true coordinates `(M, A)`, chart `(M,)` from 0, neighbours and weights `(M, J)`, labels of all."""
+@dataclass(frozen=True, slots=True)
+class _Picked:
+    """M contributing positions: coordinates `(M, A)`, chart `(M,)` from 0, neighbours and weights `(M, J)`; all
+    labels."""
 
     u: Tensor
     chart: Tensor | None
@@ -110,7 +119,8 @@ class _Picked(NamedTuple):
     count: int
 
     def take(self, maps: Tensor, output: QuantOutput) -> Tensor:
-        """Interpolate `(N, [P,] A, K, *s)` at the positions, in each one's own chart: `(M, A, K)`, float32 (float64 stays)."""
+        """Interpolate `(N, [P,] A, K, *s)` at the positions, in each one's own chart: `(M, A, K)`, float32 or
+        float64."""
         maps = maps if maps.dtype == torch.float64 else maps.float()
         axes, bins = maps.shape[output.dim - 1 : output.dim + 1]
         # Channels last: one row of A K numbers for each position (and chart).
@@ -118,7 +128,7 @@ class _Picked(NamedTuple):
         index = self.index
         if self.chart is not None:
             index = index * maps.shape[1] + self.chart[:, None]
-        return sample_rows(rows, index, self.weight).unflatten(1, (axes, bins))
+        return sample_rows(rows, index, self.weight).view(-1, axes, bins)
 
 
 def _contributing(
@@ -156,7 +166,7 @@ def _contributing(
 
 
 def _part_loss(output: QuantOutput, part: Tensor) -> Tensor:
-    """Cross entropy of the part classifier over all positions that are not `IGNORE`, at the labels' scale; zero without one."""
+    """Cross entropy of the part classifier at the labels' scale, over all positions but `IGNORE`; zero without one."""
     if output.part is None:
         return output.residuals.new_zeros((), dtype=torch.float32)
     known = (part != IGNORE).sum().clamp(min=1)

@@ -1,7 +1,9 @@
-"""Bilinear interpolation of low-resolution maps at image-scale positions, written for losses that need only some of them.
+"""Bilinear interpolation of low-resolution maps at chosen image positions, for losses that need only some of them.
 
-Axes: N batch, C channels, s the spatial axes of the maps (h, w), S those of the image (H, W), M chosen positions, J = 2^|s| neighbours.
-The convention is that of half-pixel centres (`align_corners=False`): image pixel X lies at (X + 1/2) w / W - 1/2 on the map, clamped
+Axes: N batch, C channels, s the spatial axes of the maps (h, w), S those of the image (H, W), M chosen positions, J =
+2^|s| neighbours.
+The convention is that of half-pixel centres (`align_corners=False`): image pixel X lies at (X + 1/2) w / W - 1/2 on
+the map, clamped
 to the map. A map of the image's own size is returned as it is.
 """
 
@@ -39,7 +41,8 @@ def interpolation(positions: Tensor, source: Sequence[int], target: Sequence[int
         target: S, the image's spatial size, same number of axes.
 
     Returns:
-        index, long `(M, J)`: flat indices into `(N, *source)`; weight, float32 `(M, J)`, each row sums to one. J = 1 for equal sizes.
+        index, long `(M, J)`: flat indices into `(N, *source)`; weight, float32 `(M, J)`, each row sums to one. J = 1
+            for equal sizes.
     """
     source, target = tuple(source), tuple(target)
     if len(source) != len(target):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -37,7 +37,8 @@ class BatchSource(Protocol):
 
 
 class EpochSampler:
-    """Indices of each step's batch: every epoch a new permutation, seeded by name and epoch; the incomplete last batch is left out.
+    """Indices of each step's batch: every epoch a new permutation, seeded by name; an incomplete last batch is left
+    out.
 
     Args:
         size: number of samples, at least one. With fewer samples than `batch_size`, a batch is the whole set.
@@ -107,9 +108,10 @@ def gather(source: BatchSource | Sequence[Any], indices: np.ndarray, keys: Seque
     if fetch is not None:
         arrays = dict(fetch(indices))
         return arrays if keys is None else {key: arrays[key] for key in keys}
+    samples = cast("Sequence[Any]", source)
     columns: dict[str, list[np.ndarray]] = {}
     for index in indices:
-        sample = source[int(index)]
+        sample = samples[int(index)]
         shared = set(sample.inputs) & set(sample.target)
         if shared and keys is None:
             raise ValueError(f"sample {sample.id}: {', '.join(sorted(shared))} in both inputs and target")
@@ -130,7 +132,8 @@ def prefetch(make: Callable[[int], Any], start: int, stop: int | None, *, depth:
     def put(item: tuple[Any, BaseException | None]) -> None:
         while not done.is_set():
             try:
-                return ready.put(item, timeout=0.1)
+                ready.put(item, timeout=0.1)
+                return
             except queue.Full:
                 continue
 

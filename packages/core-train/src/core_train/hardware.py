@@ -52,7 +52,7 @@ def hardware(device: str | None = None) -> Hardware:
         raise ValueError(
             f"no device {device!r} on this machine; there is {', '.join(k for k, v in present.items() if v)}"
         )
-    bf16 = {"cuda": _cuda_bf16, "cpu": _cpu_bf16, "mps": lambda: False}[device]()
+    bf16 = (device == "cuda" and _cuda_bf16()) or (device == "cpu" and _cpu_bf16())
     return Hardware(device, joblib.cpu_count(), bf16)
 
 
@@ -60,7 +60,8 @@ def plan_precision(device: str | None = None) -> Plan:
     """Choose precision and layout for `device` (default: the best one present).
 
     bfloat16 mixed precision where the hardware has it, float32 elsewhere; channels-last images on CPU and CUDA, where
-    convolutions are fastest that way. The choice depends on the machine alone, not on a measurement, so that reruns agree.
+    convolutions are fastest that way. The choice depends on the machine alone, not on a measurement, so that reruns
+    agree.
     """
     machine = hardware(device)
     threads = int(os.environ["OMP_NUM_THREADS"]) if os.environ.get("OMP_NUM_THREADS", "").isdigit() else machine.cores
@@ -82,7 +83,8 @@ def prepare_process(plan: Plan) -> None:
 def keep_freed_memory() -> bool:
     """Tell glibc's allocator not to return large blocks to the system; True where that worked.
 
-    By default every activation above 128 KiB .. 32 MiB is mapped and unmapped anew, and each step pays page faults for all of them.
+    By default every activation above 128 KiB .. 32 MiB is mapped and unmapped anew, and each step pays page faults for
+    all of them.
     """
     if not sys.platform.startswith("linux"):
         return False

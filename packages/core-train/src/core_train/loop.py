@@ -1,6 +1,7 @@
 """`fit_module`: one training run, on Lightning's Trainer, that survives being killed.
 
-Everything random is a function of seed and step (see `batches`), so a run that was killed and resumed ends, on a CPU in float32,
+Everything random is a function of seed and step (see `batches`), so a run that was killed and resumed ends, on a CPU
+in float32,
 with the very weights of a run that was not.
 """
 
@@ -20,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from core_eval import InputError
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 
+from core_eval import InputError
 from core_train.batches import Batches, prefetch
 from core_train.hardware import Plan, plan_precision, prepare_process
 from core_train.progress import TrainingProgress
@@ -37,7 +38,8 @@ CHECKPOINT = "last.ckpt"
 class Budget:
     """How long to train: a number of steps or of epochs, and, as an additional limit, seconds of training time.
 
-    Only the first two give the same result on every machine. Raises ValueError when not exactly one of them is given, or
+    Only the first two give the same result on every machine. Raises ValueError when not exactly one of them is given,
+    or
     a number is not positive.
     """
 
@@ -58,8 +60,14 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class FitReport:
-    """What happened: steps done in all, the step a killed run was resumed from (0: none), training seconds in all, and the loss
-    (averaged over the last steps; NaN when no step was left to do)."""
+    """What happened.
+
+    Attributes:
+        steps: done in all.
+        resumed_from: the step a killed run was resumed from; 0 for none.
+        seconds: of training in all.
+        loss: averaged over the last steps; NaN when no step was left to do.
+    """
 
     steps: int
     resumed_from: int
@@ -88,16 +96,19 @@ def fit_module(
 ) -> FitReport:
     """Train `module` in place.
 
-    The module gives `training_step(batch, batch_idx) -> loss` and `configure_optimizers`; its initial weights are the caller's
+    The module gives `training_step(batch, batch_idx) -> loss` and `configure_optimizers`; its initial weights are the
+    caller's
     (see `seed_torch`). It ends on the CPU, in evaluation mode, holding the averaged weights when `averaging` is set.
 
     Args:
         batches: the training stream; made ahead of time in a background thread.
         budget: when to stop.
         seed: for what the module itself draws (dropout).
-        workdir: holds `last.ckpt`, the state of a killed run, from which training goes on; a finished run's costs no further step.
+        workdir: holds `last.ckpt`, the state of a killed run, from which training goes on; a finished run's costs no
+            further step.
         plan: device, precision, layout; by default `plan_precision()`.
-        schedule: factor of the optimiser's learning rates over the progress of the run, in place of a scheduler of the module.
+        schedule: factor of the optimiser's learning rates over the progress of the run, in place of a scheduler of the
+            module.
         averaging: decay of an exponential moving average of the weights (and batch-norm statistics), for example 0.999.
             Early on the decay is (1 + n) / (10 + n), so that a short run forgets its initial weights.
         clip: norm to which gradients are clipped.
@@ -208,7 +219,7 @@ class _Steps(Callback):
 
 
 class _LastCheckpoint(Callback):
-    """Write the state of the run every so often, and at its end: to a temporary file, which then takes the place of the old."""
+    """Write the state of the run every so often, and at its end: to a temporary file, which then replaces the old."""
 
     def __init__(self, state: _RunState, path: Path, every: float) -> None:
         self._state, self._path, self._every = state, path, every
@@ -229,7 +240,8 @@ class _LastCheckpoint(Callback):
 
 
 class _Stream:
-    """The batches from step `begin` on, as Lightning wants them: an iterable without length, so that there is one endless epoch."""
+    """The batches from step `begin` on, as Lightning wants them: an iterable without length, hence one endless
+    epoch."""
 
     def __init__(self, batches: Batches, begin: int, end: int) -> None:
         self._make, self._begin, self._end = batches.batch, begin, end

@@ -7,7 +7,7 @@ from torch import nn
 
 
 def adamw(module: nn.Module, lr: float, *, weight_decay: float = 1e-4) -> torch.optim.AdamW:
-    """AdamW (fused kernels) whose weight decay leaves out biases and normalisation parameters, that is, those with one axis."""
+    """AdamW (fused kernels) whose weight decay leaves out biases and normalisation parameters: those with one axis."""
     parameters = [p for p in module.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},

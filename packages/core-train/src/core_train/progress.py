@@ -57,7 +57,7 @@ class TrainingProgress:
         done = step - self._first_step
         left = (
             f", {_clock((self._total - step) * (now - self._begin) / done)} left"
-            if 0 < done and step < self._total
+            if done > 0 and step < self._total
             else ""
         )
         line = f"{self._title}: step {step}/{self._total}, loss {loss:.4g}, {_clock(now - self._begin)}{left}"

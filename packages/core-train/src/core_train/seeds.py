@@ -9,7 +9,7 @@ import torch
 
 
 def seed_from_name(*parts: object) -> int:
-    """Return 63 bits of the SHA-256 of the parts' text. The parts are told apart: ("ab", "c") differs from ("a", "bc")."""
+    """Return 63 bits of the SHA-256 of the parts' text; ("ab", "c") differs from ("a", "bc")."""
     digest = hashlib.sha256()
     for part in parts:
         text = str(part).encode()

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core_eval import InputError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from core_eval import InputError
 
 WEIGHTS, META = "weights.safetensors", "weights.json"
 

@@ -25,17 +25,19 @@ class ResidualUnit(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = ConvUnit(channels, channels)
-        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
+        self.second = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same."""
-        return F.relu(x + self.second(self.first(x)), inplace=True)
+        return F.relu(x + self.norm(self.second(self.first(x))), inplace=True)
 
 
 class SmallUNet(nn.Module):
     """Encoder of residual stages, each at half the resolution of the one before, and a decoder that adds them up again.
 
-    The first convolution has stride 2, the second stage 4, and so on; the output has the stride of `out_stage` (1: 4, 0: 2).
+    The first convolution has stride 2, the second stage 4, and so on; the output has the stride of `out_stage` (1: 4,
+    0: 2).
 
     Args:
         widths: channels of the stages at strides 2, 4, 8, ...
@@ -49,7 +51,7 @@ class SmallUNet(nn.Module):
 
     def __init__(
         self,
-        widths: Sequence[int] = (24, 48, 96, 128, 128),
+        widths: Sequence[int] = (16, 32, 64, 96, 128),
         blocks: Sequence[int] = (0, 1, 1, 1, 1),
         *,
         out_stage: int = 1,
@@ -76,7 +78,7 @@ class SmallUNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             elif isinstance(module, ResidualUnit):
-                nn.init.zeros_(module.second[1].weight)  # each unit starts as the identity
+                nn.init.zeros_(module.norm.weight)  # each unit starts as the identity
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, out_channels, H / stride, W / stride). H and W are multiples of `size_multiple`."""
