@@ -13,7 +13,7 @@ from core_eval.signature import signature
 
 if TYPE_CHECKING:
     from core_eval.contracts import Arrays, Dataset, Kind, Method, Metric, Sample, Score, UnscorableError
-    from core_eval.errors import InputError
+    from core_eval.errors import InputError, NotMeasurableError
     from core_eval.landmarks import Scheme, scheme
     from core_eval.lazy import LazyFactory
     from core_eval.predictions import Predictions, load_predictions, save_predictions, sha256
@@ -25,7 +25,7 @@ _HOME = {
     name: module
     for module, names in {
         "contracts": ("Arrays", "Dataset", "Kind", "Method", "Metric", "Sample", "Score", "UnscorableError"),
-        "errors": ("InputError",),
+        "errors": ("InputError", "NotMeasurableError"),
         "landmarks": ("Scheme", "scheme"),
         "lazy": ("LazyFactory",),
         "predictions": ("Predictions", "load_predictions", "save_predictions", "sha256"),
@@ -46,6 +46,7 @@ __all__ = [
     "LazyFactory",
     "Method",
     "Metric",
+    "NotMeasurableError",
     "Paired",
     "Predictions",
     "Provenance",

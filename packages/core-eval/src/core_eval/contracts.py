@@ -100,6 +100,8 @@ class Metric:
             `UnscorableError`, which counts the sample as a failure and reports its id.
         failed: what a failed sample contributes (for example an infinite error).
         reduce: (N, ...) contributions -> the number.
+        external: what must have produced the arrays in `needs`, for a metric that no computation of ours can replace
+            (a named network with its published weights); without them the cell is "not measurable".
         terms: (N, ...) contributions -> (N, 2) numerators and denominators, for a metric whose `reduce` is the ratio of
             their sums (a mean is one: denominators 1). It makes the bootstrap a matrix product.
     """
@@ -113,10 +115,19 @@ class Metric:
     failed: float | NDArray[np.float64]
     reduce: Callable[[NDArray[np.float64]], float]
     terms: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
+    external: str = ""
 
 
 class UnscorableError(ValueError):
-    """A sample whose ground truth or prediction allows no finite error, for example a zero normaliser."""
+    """A sample whose ground truth or prediction allows no finite error, for example a zero normaliser.
+
+    `contribution` is what the failure contributes to the metric where that depends on the sample (as many misses as it
+    has annotated joints); None stands for `Metric.failed`.
+    """
+
+    def __init__(self, reason: str, contribution: float | NDArray[np.float64] | None = None) -> None:
+        super().__init__(reason)
+        self.contribution = contribution
 
 
 @dataclass(frozen=True, slots=True)

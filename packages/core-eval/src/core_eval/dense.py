@@ -17,8 +17,9 @@ def uv_error_sums(prediction: Arrays, target: Arrays) -> NDArray[np.float64]:
     """(sum of errors, number of pixels) over the pixels where the target has template coordinates.
 
     The error of a pixel is the Euclidean distance of predicted and true (u_h, u_v), in template units. A pixel where
-    the prediction is NaN (it says background) counts with the largest possible error sqrt(2): what is not found is
-    wrong. `uv` arrays are (H, W, 2). Raises `InputError` when shapes differ, `UnscorableError` without target pixels.
+    the prediction is not finite (NaN says background) counts with the largest error that coordinates in [0, 1] can
+    have, sqrt(2): what is not found is wrong. `uv` arrays are (H, W, 2). Raises `InputError` when shapes differ,
+    `UnscorableError` without target pixels.
     """
     truth, guess = np.asarray(target["uv"], np.float64), np.asarray(prediction["uv"], np.float64)
     if truth.shape != guess.shape:
@@ -26,9 +27,10 @@ def uv_error_sums(prediction: Arrays, target: Arrays) -> NDArray[np.float64]:
     inside = ~np.isnan(truth).any(axis=-1)
     if not inside.any():
         raise UnscorableError("no pixel with template coordinates")
-    error = np.linalg.norm(guess[inside] - truth[inside], axis=-1)
-    error = np.where(np.isnan(error), np.sqrt(2.0), error)
-    return np.array([error.sum(), float(inside.sum())])
+    found = inside & np.isfinite(guess).all(axis=-1)
+    distances = np.hypot(*(guess[found] - truth[found]).T)
+    missed = np.count_nonzero(inside) - np.count_nonzero(found)
+    return np.array([distances.sum() + np.sqrt(2.0) * missed, float(np.count_nonzero(inside))])
 
 
 def uv_error(name: str = "uv-error") -> Metric:

@@ -24,3 +24,7 @@ class InputError(ValueError):
         places = (("file", file), ("sample", sample), ("field", field))
         where = ", ".join(f"{word} {place}" for word, place in places if place is not None)
         super().__init__(f"{message} ({where})" if where else message)
+
+
+class NotMeasurableError(InputError):
+    """A metric needs the output of an external network, and nobody supplied it: the cell is "not measurable"."""

@@ -142,6 +142,10 @@ def _record(cls: type[Result] | type[Provenance], record: object, prefix: str) -
         allowed = _TYPES[known[name]]
         if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
             raise InputError(f"expected {known[name]}, got {value!r:.80}", field=prefix + name)
-        if known[name] == "Mapping[str, str]" and not all(isinstance(text, str) for text in value.values()):
+        if (
+            isinstance(value, dict)
+            and known[name] != "Provenance"
+            and not all(isinstance(v, str) for v in value.values())
+        ):
             raise InputError("expected an object of texts", field=prefix + name)
     return dict(record)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from core_eval.contracts import Arrays, Metric, Score, UnscorableError
-from core_eval.errors import InputError
+from core_eval.errors import InputError, NotMeasurableError
 
 
 def score(metric: Metric, items: Iterable[tuple[str, Arrays, Arrays]]) -> Score:
@@ -19,8 +19,9 @@ def scores(metrics: Sequence[Metric], items: Iterable[tuple[str, Arrays, Arrays]
     """Score (id, prediction, target) triples with several metrics in one pass; by metric name.
 
     NaN and infinite contributions and `UnscorableError` count as failures: the sample stays in the denominator with
-    the metric's `failed` contribution and its id is reported. Raises `InputError` for a missing array, a repeated id,
-    two metrics of one name, or no samples at all.
+    the metric's `failed` contribution and its id is reported. Raises `InputError` for a missing or malformed array, a
+    repeated id, two metrics of one name, or no samples at all; `NotMeasurableError` where the missing array is the
+    output of an external network.
     """
     tallies = {metric.name: _Tally(metric) for metric in metrics}
     if len(tallies) != len(metrics):
@@ -48,9 +49,7 @@ class _Tally:
 
     def add(self, sample: str, prediction: Arrays, target: Arrays) -> None:
         for key in self.metric.needs:
-            if key not in prediction:
-                raise InputError(f"prediction lacks the array that {self.metric.name} reads", sample=sample, field=key)
-        value = self.failed
+            self._check(sample, key, prediction)
         try:
             value = np.asarray(self.metric.per_sample(prediction, target), dtype=np.float64)
             if not np.isfinite(value).all():
@@ -58,7 +57,21 @@ class _Tally:
                 value = self.failed
         except UnscorableError as reason:
             self.failures[sample] = str(reason)
+            value = self.failed if reason.contribution is None else np.asarray(reason.contribution, dtype=np.float64)
+        except InputError as reason:
+            if reason.sample is not None:
+                raise
+            raise InputError(reason.message, file=reason.file, sample=sample, field=reason.field) from None
         self.values.append(value)
+
+    def _check(self, sample: str, key: str, prediction: Arrays) -> None:
+        metric = self.metric
+        if key not in prediction:
+            if metric.external:
+                raise NotMeasurableError(f"not measurable without {metric.external}", sample=sample, field=key)
+            raise InputError(f"prediction lacks the array that {metric.name} reads", sample=sample, field=key)
+        if np.asarray(prediction[key]).dtype.kind not in "biuf":
+            raise InputError(f"expected numbers, got {np.asarray(prediction[key]).dtype}", sample=sample, field=key)
 
     def score(self, ids: tuple[str, ...]) -> Score:
         per_sample = np.stack(self.values)
