@@ -29,6 +29,7 @@ class Provenance:
     seconds: float  # training and prediction
     peak_memory_mib: float
     predictions: str  # SHA-256 of the predictions file
+    method: str = ""  # id and options of the method that was run, in one line
     partial: str = ""  # for an incomplete real copy: what is missing
     failures: Mapping[str, str] = field(default_factory=dict)  # sample id -> why it counts as failed
 
