@@ -16,6 +16,7 @@ import numpy as np
 
 from data_synth.faces import model_params
 from data_synth.faces.model_build import AGES, GENDERS, MUSCLES, PARTS, RACES, WEIGHTS, HeadAssets, load_assets
+from data_synth.faces.model_landmarks import Landmarks
 from data_synth.faces.model_mesh import split_quads
 from data_synth.faces.model_params import NEUTRAL_PHENOTYPE, FaceParams
 from data_synth.faces.model_uv import cylindrical_uv, face_region_of
@@ -28,6 +29,7 @@ class FaceModel:
     faces (F, 3) int32, counter-clockwise seen from outside; part_of_face (F,) uint8 index into `PARTS`;
     face_region (F,) bool the DenseReg template; uv (V, 2) float32, NaN at vertices outside the region;
     mean (V, 3) float32 m the mean neutral face; mirror (V,) int32 and mirror_face (F,) int32 left-right maps;
+    landmarks: the 68 points, with `points` and `march`;
     shape_labels (L,), action_labels (A,) names of the columns of FaceParams.
     """
 
@@ -39,6 +41,7 @@ class FaceModel:
     mean: np.ndarray
     face_region: np.ndarray
     uv: np.ndarray
+    landmarks: Landmarks
     shape_labels: tuple[str, ...]
     action_labels: tuple[str, ...]
 
@@ -50,12 +53,7 @@ class FaceModel:
         faces, part_of_face, mirror_face = split_quads(a.quads, a.part, a.template, a.mirror)
         shape_labels = tuple(label.partition(":")[2] for label in a.labels if label.startswith("local_change:"))[::2]
         actions = tuple(label.partition(":")[2] for label in a.labels if label.startswith("facial_action:"))
-        neutral = FaceParams(
-            np.array([NEUTRAL_PHENOTYPE]), np.zeros((1, len(shape_labels))), np.zeros((1, len(actions)))
-        )
-        mean = (a.template + np.tensordot(coefficients(neutral)[0].astype(np.float32), a.basis, 1)).astype(np.float32)
-        # The mean face is symmetric but for rounding; make it exactly so, since masks and UV are taken from it.
-        mean = (0.5 * (mean + mean[a.mirror] * np.array([-1, 1, 1], np.float32))).astype(np.float32)
+        mean = mean_face(a)
         region = face_region_of(mean, faces, part_of_face)
         return cls(
             assets=a,
@@ -66,6 +64,7 @@ class FaceModel:
             mean=mean,
             face_region=region,
             uv=cylindrical_uv(mean, faces, region, part_of_face == PARTS.index("eye")),
+            landmarks=Landmarks.load(a.base_index),
             shape_labels=shape_labels,
             action_labels=actions,
         )
@@ -94,6 +93,15 @@ class FaceModel:
         """n copies of the mean neutral face's parameters."""
         zeros = np.zeros((n, len(self.shape_labels))), np.zeros((n, len(self.action_labels)))
         return FaceParams(np.tile(NEUTRAL_PHENOTYPE, (n, 1)), *zeros)
+
+
+def mean_face(assets: HeadAssets) -> np.ndarray:
+    """(V, 3) float32 m: the neutral face at NEUTRAL_PHENOTYPE, exactly symmetric (masks and UV are taken from it)."""
+    blank = np.zeros((1, sum(label.startswith("facial_action:") for label in assets.labels)))
+    local = np.zeros((1, sum(label.startswith("local_change:") for label in assets.labels) // 2))
+    weights = coefficients(FaceParams(np.array([NEUTRAL_PHENOTYPE]), local, blank))[0].astype(np.float32)
+    mean = assets.template + np.tensordot(weights, assets.basis, 1)
+    return np.asarray(0.5 * (mean + mean[assets.mirror] * np.array([-1, 1, 1], np.float32)), np.float32)
 
 
 def coefficients(params: FaceParams) -> np.ndarray:

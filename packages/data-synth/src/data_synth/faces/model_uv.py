@@ -23,18 +23,22 @@ UPPER_EDGE = ((-0.045, 0.036), (-0.030, 0.056), (0.000, 0.078), (0.030, 0.090), 
 BACK_Z = -0.0405
 
 
+def face_margin(vertices: np.ndarray) -> np.ndarray:
+    """(V,) m: how far each vertex of the mean face (V, 3) lies inside the outline of the face, negative outside."""
+    y, z = vertices[:, 1], vertices[:, 2]
+    lower = np.interp(z, *np.array(LOWER_EDGE).T)
+    upper = np.interp(z, *np.array(UPPER_EDGE).T)
+    return np.minimum.reduce([y - lower, upper - y, z - BACK_Z])
+
+
 def face_region_of(mean: np.ndarray, faces: np.ndarray, part: np.ndarray) -> np.ndarray:
     """(F,) bool: triangles of the DenseReg template, from mean (V, 3) m, faces (F, 3), part (F,).
 
     Skin from ear to ear and from the hairline to under the chin, and the front of the eyeballs; not the ears, the
-    neck, the back of the head, or the insides of mouth and eye sockets.
+    neck, the back of the head, or the insides of mouth and eye sockets. The mesh is cut along the outline, so a
+    triangle is inside when its centre is.
     """
-    # Both triangles of a quad (2 q and 2 q + 1) follow its centre, so the border runs along quad edges.
-    centre = mean[faces].mean(axis=1).reshape(-1, 2, 3).mean(axis=1).repeat(2, axis=0)
-    y, z = centre[:, 1], centre[:, 2]
-    lower = np.interp(z, *np.array(LOWER_EDGE).T)
-    upper = np.interp(z, *np.array(UPPER_EDGE).T)
-    inside = (y > lower) & (y < upper) & (z > BACK_Z)
+    inside = face_margin(mean[faces].mean(axis=1)) > 0
     normal = np.cross(mean[faces[:, 1]] - mean[faces[:, 0]], mean[faces[:, 2]] - mean[faces[:, 0]])
     front = normal[:, 2] > 0.25 * np.linalg.norm(normal, axis=1)
     return np.where(part == PARTS.index("eye"), front, (part == PARTS.index("skin")) & inside)
