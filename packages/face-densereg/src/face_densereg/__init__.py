@@ -1,0 +1,1 @@
+"""DenseReg for faces: dense template coordinates by quantised regression, and landmarks read from them."""

@@ -1,0 +1,208 @@
+"""DenseReg as a method: train, predict dense coordinates and landmarks, save, load.
+
+Axis letters: N images, H rows, W columns, S side of the training images, P landmarks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from core_eval import Arrays, InputError, Sample
+from core_quantreg import predict as decode_maps
+from core_train import (
+    ArrayBatches,
+    Budget,
+    cosine,
+    fit_module,
+    load_weights,
+    plan_precision,
+    polynomial,
+    prepare_process,
+    save_weights,
+    seed_torch,
+)
+from torch import Tensor
+
+from face_densereg import budgets
+from face_densereg.locate import Crop, find_face, whole
+from face_densereg.network import DenseRegNet, DenseRegTraining
+from face_densereg.readout import read_landmarks
+from face_densereg.shape_model import ShapeModel, fit_shape_model
+from face_densereg.template import landmark_coordinates
+
+Decode = Literal["hard", "soft", "bins"]
+BATCH = 32
+STATISTICS = 2000
+"""Training samples that the template's landmarks and the shape model are estimated from."""
+
+
+class DenseReg:
+    """Dense template coordinates by quantised regression (Güler et al.), landmarks as a by-product.
+
+    Args:
+        bins: K per coordinate; 10 is the paper's, 1 is plain regression.
+    """
+
+    def __init__(self, *, bins: int = 10) -> None:
+        if bins < 1:
+            raise InputError(f"the number of bins must be at least 1, got {bins}", field="bins")
+        self.bins = bins
+        self._net: DenseRegNet | None = None
+        self._state: dict[str, object] = {}
+        self._template = np.empty((0, 2))
+        self._shape: ShapeModel | None = None
+        self._side, self._face = 0, 0.0
+
+    def fit(
+        self, train: Sequence[Sample], valid: Sequence[Sample], *, seed: int, budget: str, workdir: Path
+    ) -> None:
+        """Train on square images with `uv` and `points`; goes on from a checkpoint in `workdir`.
+
+        Raises `InputError` for an unknown budget, no samples, or samples that are not square.
+        """
+        plan = budgets.plan(budget)
+        train = train[: plan.images] if plan.images is not None else train
+        if not len(train):
+            raise InputError("no training samples")
+        height, width = train[0].inputs["image"].shape[:2]
+        if height != width:
+            raise InputError(f"training images must be square, got {height}x{width}", sample=train[0].id, field="image")
+        self._learn_geometry(train, height)
+        seed_torch(seed, "weights")
+        net = DenseRegNet(plan, self.bins)
+        schedule = cosine() if plan.schedule == "cosine" else polynomial(warmup=0.02)
+        fit_module(
+            DenseRegTraining(net, rate=plan.rate),
+            ArrayBatches(train, plan.batch, seed, "batches", keys=("image", "uv"), transform=None),
+            budget=Budget(steps=plan.steps),
+            seed=seed,
+            workdir=workdir,
+            schedule=schedule,
+            averaging=0.99 if plan.schedule == "cosine" else None,
+            run=f"densereg bins={self.bins} {asdict(plan)}",
+            title=f"DenseReg K={self.bins}",
+        )
+        self._net, self._state = net, {"bins": self.bins, "plan": asdict(plan)}
+
+    def predict(
+        self, inputs: Iterable[Arrays], *, decode: Decode = "hard", pca: bool = False, refine: bool = True
+    ) -> Iterator[Arrays]:
+        """Yield `uv` (H, W, 2) float32, NaN on the background; `points` (P, 2) px; `found` (P,) bool.
+
+        An image of the training size is taken as a face crop; in any other the face is found first (`locate`). Where no
+        face is found, `uv` and `points` are NaN and `found` is false.
+
+        Args:
+            decode: ``hard`` (eq. 3), ``soft`` (eq. 5) or ``bins`` (the quantised branch alone, Fig. 6).
+            pca: reconstruct the landmarks with the PCA shape model (Sec. 5.3).
+            refine: sub-pixel landmarks.
+        """
+        if decode not in get_args(Decode):
+            raise InputError(f"unknown decoding {decode!r}; known: {', '.join(get_args(Decode))}", field="decode")
+        if decode == "bins" and self.bins == 1:
+            raise InputError("plain regression (K = 1) has no bins to decode", field="decode")
+        net = self._ready()
+        for chunk in _batched(inputs, BATCH):
+            images = [np.asarray(arrays["image"]) for arrays in chunk]
+            crops = [self._crop(image) for image in images]
+            seen = [crop.image for crop in crops if crop is not None]
+            fields = iter(self._fields(net, np.stack(seen), decode) if seen else ())
+            for image, crop in zip(images, crops, strict=True):
+                yield self._read(image, crop, next(fields) if crop is not None else None, pca=pca, refine=refine)
+
+    def save(self, path: Path) -> None:
+        """Write weights, template landmarks and shape model into the folder `path`."""
+        net = self._ready()
+        assert self._shape is not None
+        geometry = {
+            "geometry.template": self._template,
+            "geometry.mean": self._shape.mean,
+            "geometry.modes": self._shape.modes,
+            "geometry.deviations": self._shape.deviations,
+        }
+        tensors = dict(net.state_dict()) | {name: torch.from_numpy(value) for name, value in geometry.items()}
+        save_weights(path, tensors, {**self._state, "side": self._side, "face": self._face})
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote. Raises `InputError` for anything else, or for another number of bins."""
+        tensors, meta = load_weights(path)
+        try:
+            if meta["bins"] != self.bins:
+                raise InputError(f"the weights have {meta['bins']} bins, not {self.bins}", file=path, field="bins")
+            arrays = {name: tensors.pop(f"geometry.{name}").numpy() for name in ("template", "mean", "modes", "deviations")}
+            net = DenseRegNet(budgets.Plan(**meta["plan"]), self.bins)
+            net.load_state_dict(tensors)
+            self._side, self._face = int(meta["side"]), float(meta["face"])
+        except (KeyError, TypeError, RuntimeError) as reason:
+            raise InputError(f"not weights of this network: {reason}", file=path) from None
+        self._template = arrays.pop("template")
+        self._shape = ShapeModel(**arrays)
+        self._net, self._state = net.eval(), {"bins": self.bins, "plan": meta["plan"]}
+
+    def _learn_geometry(self, train: Sequence[Sample], side: int) -> None:
+        """Template landmarks, shape model, and the size of a face in a training image."""
+        samples = [train[index] for index in range(min(len(train), STATISTICS))]
+        self._template = landmark_coordinates(samples)
+        self._shape = fit_shape_model(np.array([sample.target["points"] for sample in samples], np.float64))
+        areas = [np.isfinite(sample.target["uv"][..., 0]).sum() for sample in samples]
+        self._side, self._face = side, float(np.sqrt(np.median(areas)))
+
+    def _ready(self) -> DenseRegNet:
+        if self._net is None:
+            raise InputError("the method is neither fitted nor loaded")
+        return self._net
+
+    def _crop(self, image: np.ndarray) -> Crop | None:
+        if image.shape[:2] == (self._side, self._side):
+            return whole(image)
+        return find_face(image, self._side, self._face, self._foreground)
+
+    def _foreground(self, image: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 -> (H, W) probability of face."""
+        part = self._maps(self._ready(), image[None]).upsample(image.shape[:2]).part
+        assert part is not None
+        return part.float().softmax(1)[0, 1].numpy()
+
+    def _fields(self, net: DenseRegNet, images: np.ndarray, decode: Decode) -> np.ndarray:
+        """(N, S, S, 3) uint8 -> (N, S, S, 2) float32 template coordinates, NaN on the background."""
+        maps = decode_maps(self._maps(net, images), images.shape[1:3], mode=decode)
+        return maps.u.movedim(1, -1).float().numpy()
+
+    def _maps(self, net: DenseRegNet, images: np.ndarray):  # type: ignore[no-untyped-def]
+        plan = plan_precision("cpu")
+        prepare_process(plan)
+        tensor: Tensor = torch.from_numpy(np.ascontiguousarray(images))
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=plan.precision == "bf16-mixed"):
+            return net(tensor)
+
+    def _read(
+        self, image: np.ndarray, crop: Crop | None, field: np.ndarray | None, *, pca: bool, refine: bool
+    ) -> Arrays:
+        height, width = image.shape[:2]
+        count = len(self._template)
+        if crop is None or field is None:
+            return {
+                "uv": np.full((height, width, 2), np.nan, np.float32),
+                "points": np.full((count, 2), np.nan),
+                "found": np.zeros(count, np.bool_),
+            }
+        points, found = read_landmarks(field, self._template, refine=refine)
+        if pca:
+            assert self._shape is not None
+            points = self._shape.reconstruct(points)
+        if crop.image is not image:
+            field, points = crop.field_to_image(field, height, width), crop.points_to_image(points)
+        return {"uv": field, "points": points, "found": found}
+
+
+def _batched(items: Iterable[Arrays], size: int) -> Iterator[list[Arrays]]:
+    """Groups of `size` items, the last one shorter."""
+    stream = iter(items)
+    while group := list(islice(stream, size)):
+        yield group

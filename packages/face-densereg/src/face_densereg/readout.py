@@ -1,0 +1,128 @@
+"""Landmarks from dense template coordinates (DenseReg Sec. 5.3).
+
+Axis letters: H rows and W columns of an image, P landmarks.
+
+"The local minima of the Euclidean distance between the estimated coordinates and the landmark coordinates are
+considered as detected landmarks. In order to find the local minima, we simply analyze the connected components
+separately." A component here is a connected set of pixels nearer than `RADIUS` to the landmark's template coordinate;
+where one face is expected, the component with the largest total nearness wins, and its minimum is the landmark.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+RADIUS = 0.05
+"""Template distance that still counts as "at the landmark" (our choice; the paper prints none)."""
+
+WINDOW = 3
+"""Pixels on each side of a minimum that the sub-pixel fit uses."""
+
+
+def read_landmarks(
+    uv: NDArray[np.float32], template: NDArray[np.float64], *, refine: bool = True
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Find each landmark in a field of template coordinates.
+
+    Args:
+        uv: (H, W, 2) template coordinates, NaN on the background.
+        template: (P, 2) template coordinates of the landmarks.
+        refine: fit an affine map to the coordinates around the minimum and solve it for the landmark, at most one
+            pixel away; without it the result is the minimum's pixel centre, as printed.
+
+    Returns:
+        points (P, 2) px, (x, y), pixel centres at integers; NaN everywhere when the field is empty.
+        found (P,): a pixel came within `RADIUS`. Otherwise the landmark's own place is not visible and the point is the
+        pixel with the nearest coordinate ("landmark marching" in the paper's words).
+    """
+    points = np.full((len(template), 2), np.nan)
+    found = np.zeros(len(template), dtype=np.bool_)
+    _read(np.ascontiguousarray(uv, np.float32), np.ascontiguousarray(template, np.float64), refine, points, found)
+    return points, found
+
+
+@njit(nogil=True, cache=True)
+def _read(uv, template, refine, points, found):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    rows, columns, _ = uv.shape
+    count = 0
+    pixels = np.empty(rows * columns, np.int64)
+    for y in range(rows):
+        for x in range(columns):
+            if not (np.isnan(uv[y, x, 0]) or np.isnan(uv[y, x, 1])):
+                pixels[count] = y * columns + x
+                count += 1
+    if count == 0:
+        return
+    distance = np.full(rows * columns, np.inf)
+    seen = np.full(rows * columns, -1, np.int64)
+    stack = np.empty(rows * columns, np.int64)
+    for p in range(len(template)):
+        nearest = pixels[0]
+        for k in range(count):
+            i = pixels[k]
+            dh = uv[i // columns, i % columns, 0] - template[p, 0]
+            dv = uv[i // columns, i % columns, 1] - template[p, 1]
+            distance[i] = np.sqrt(dh * dh + dv * dv)
+            if distance[i] < distance[nearest]:
+                nearest = i
+        best = nearest
+        if distance[nearest] < RADIUS:
+            found[p] = True
+            best_mass = -1.0
+            for k in range(count):
+                start = pixels[k]
+                if distance[start] >= RADIUS or seen[start] == p:
+                    continue
+                mass, minimum, size = 0.0, start, 1
+                stack[0] = start
+                seen[start] = p
+                while size > 0:
+                    size -= 1
+                    i = stack[size]
+                    mass += RADIUS - distance[i]
+                    if distance[i] < distance[minimum]:
+                        minimum = i
+                    for y in range(max(i // columns - 1, 0), min(i // columns + 2, rows)):
+                        for x in range(max(i % columns - 1, 0), min(i % columns + 2, columns)):
+                            j = y * columns + x
+                            if seen[j] != p and distance[j] < RADIUS:
+                                seen[j] = p
+                                stack[size] = j
+                                size += 1
+                if mass > best_mass:
+                    best_mass, best = mass, minimum
+        points[p, 0], points[p, 1] = best % columns, best // columns
+        if refine and found[p]:
+            _refine(uv, template[p], best // columns, best % columns, points[p])
+
+
+@njit(nogil=True, cache=True)
+def _refine(uv, target, row, column, point):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Fit ``uv = c + J (dx, dy)`` around the minimum and solve for `target`; where J is singular the pixel stays."""
+    normal = np.zeros((3, 3))
+    right = np.zeros((3, 2))
+    design = np.ones(3)
+    for y in range(max(row - WINDOW, 0), min(row + WINDOW + 1, uv.shape[0])):
+        for x in range(max(column - WINDOW, 0), min(column + WINDOW + 1, uv.shape[1])):
+            dh, dv = uv[y, x, 0] - target[0], uv[y, x, 1] - target[1]
+            if not dh * dh + dv * dv < 4 * RADIUS * RADIUS:  # background (NaN) or another surface
+                continue
+            design[1], design[2] = x - column, y - row
+            for a in range(3):
+                right[a, 0] += design[a] * dh
+                right[a, 1] += design[a] * dv
+                for b in range(3):
+                    normal[a, b] += design[a] * design[b]
+    if normal[0, 0] < 6 or abs(np.linalg.det(normal)) < 1e-6:
+        return
+    fit = np.linalg.solve(normal, right)
+    det = fit[1, 0] * fit[2, 1] - fit[2, 0] * fit[1, 1]
+    scale = np.abs(fit[1:]).max()
+    if abs(det) < 1e-2 * scale * scale:
+        return
+    dx = (-fit[0, 0] * fit[2, 1] + fit[0, 1] * fit[2, 0]) / det
+    dy = (-fit[1, 0] * fit[0, 1] + fit[1, 1] * fit[0, 0]) / det
+    point[0] += min(max(dx, -1.0), 1.0)
+    point[1] += min(max(dy, -1.0), 1.0)
