@@ -1,0 +1,7 @@
+"""What this package offers to the command line: dataset factories by name."""
+
+from __future__ import annotations
+
+from core_eval import LazyFactory
+
+DATASETS: dict[str, LazyFactory] = {"300w": LazyFactory("data_real.w300:w300")}
