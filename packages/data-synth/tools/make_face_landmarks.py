@@ -57,7 +57,7 @@ BRIDGE_TOP_Y = 0.0275  # m, the nasion; the tip is the foremost midline point
 JAW_TOP_Y = 0.0225  # m, height of points 0 and 16
 # Jaw points 8 (chin) to 16 (ear): slope in degrees of the plane that cuts their parallel, 0 = horizontal.
 SLOPE = (90.0, 72.0, 56.0, 42.0, 28.0, 14.0, 4.0, 0.0, 0.0)
-BEHIND = (0.010, 0.008, 0.006, 0.004, 0.0, 0.0, 0.0, 0.0, 0.0)  # m of parallel kept behind the frontal contour
+BEHIND = (0.003, 0.003, 0.002, 0.002, 0.0, 0.0, 0.0, 0.0, 0.0)  # m of parallel kept behind the frontal contour
 AHEAD = (0.022, 0.026, 0.032, 0.040, 0.048, 0.056, 0.060, 0.060, 0.060)  # m kept ahead of it
 
 Point = dict[int, float]  # vertex -> weight
@@ -68,7 +68,7 @@ class Mesh:
 
     def __init__(self) -> None:
         assets = load_assets()
-        faces, part, _ = split_quads(assets.quads, assets.part, assets.template, assets.mirror)
+        faces, part = split_quads(assets.quads, assets.part, assets.template, assets.mirror)
         self.vertices = mean_face(assets).astype(float)
         self.base = assets.base_index
         self.of_base = {int(b): i for i, b in enumerate(assets.base_index)}
@@ -139,7 +139,7 @@ def frontal_contour(mesh: Mesh, count: int = 9) -> np.ndarray:
     v = mesh.vertices[mesh.face]
     normal = np.cross(v[:, 1] - v[:, 0], v[:, 2] - v[:, 0])
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    shown = v[normal[:, 1] > -0.6]  # not the underside of the chin
+    shown = v[normal[:, 1] > -0.75]  # not the underside of the chin
     scale = 10_000  # pixels per metre
     canvas = np.zeros((2400, 2400), np.uint8)
     for t in shown:

