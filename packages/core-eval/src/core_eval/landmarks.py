@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from core_eval.errors import InputError
 
@@ -15,21 +16,54 @@ from core_eval.errors import InputError
 class Scheme:
     """Index tables of a landmark scheme, zero-based; see ``landmarks.toml`` for sources.
 
-    `mirror[i]` is the point that takes the place of point i in the mirrored image; `groups` maps a name to
-    (first, last), both included; `closed` names the groups whose outline closes on itself.
+    Attributes:
+        name: as in the file.
+        points: how many there are.
+        mirror: `mirror[i]` is the point that takes the place of point i in the mirrored image; empty where mirroring
+            does not map the scheme onto itself.
+        groups: name -> (first, last), both included.
+        segments: name -> the two points whose distance normalises errors.
+        eyes: the outlines of the two eyes, image left first; empty for anything but faces.
+        eyelids: the same without the corners.
+        subsets: name -> the points that some protocols score.
     """
 
     name: str
     points: int
-    outer_eye_corners: tuple[int, int]
-    inner_eye_corners: tuple[int, int]
-    eyes: tuple[tuple[int, ...], tuple[int, ...]]
     mirror: tuple[int, ...]
     groups: Mapping[str, tuple[int, int]]
+    segments: Mapping[str, tuple[int, int]]
+    eyes: tuple[tuple[int, ...], ...]
+    eyelids: tuple[tuple[int, ...], ...]
+    subsets: Mapping[str, tuple[int, ...]]
 
     @property
     def closed(self) -> tuple[str, ...]:
+        """Names of the groups whose outline closes on itself."""
         return tuple(name for name in self.groups if name.startswith(("eye_", "mouth_")))
+
+    @property
+    def outer_eye_corners(self) -> tuple[int, int]:
+        return self.segment("outer-eye-corners")
+
+    @property
+    def inner_eye_corners(self) -> tuple[int, int]:
+        return self.segment("inner-eye-corners")
+
+    def segment(self, name: str) -> tuple[int, int]:
+        """The two points of that segment. Raises `InputError` if the scheme has none."""
+        if name not in self.segments:
+            raise InputError(f"the landmark scheme {self.name} has no {name}")
+        return self.segments[name]
+
+    def subset(self, name: str | None) -> tuple[int, ...]:
+        """The points of that subset, all of them for None. Raises `InputError` if the scheme has none of that name."""
+        if name is None:
+            return tuple(range(self.points))
+        if name not in self.subsets:
+            known = ", ".join(self.subsets) or "none"
+            raise InputError(f"the landmark scheme {self.name} has no subset {name!r}; it has {known}", field="subset")
+        return self.subsets[name]
 
 
 @cache
@@ -38,14 +72,18 @@ def scheme(name: str) -> Scheme:
     tables = tomllib.loads((resources.files("core_eval") / "landmarks.toml").read_text("utf-8"))
     if name not in tables:
         raise InputError(f"unknown landmark scheme {name!r}; known: {', '.join(tables)}")
-    table = tables[name]
-    left, right = (tuple(eye) for eye in table["eyes"])
+    table: dict[str, Any] = tables[name]
     return Scheme(
         name=name,
         points=table["points"],
-        outer_eye_corners=tuple(table["outer_eye_corners"]),
-        inner_eye_corners=tuple(table["inner_eye_corners"]),
-        eyes=(left, right),
-        mirror=tuple(table["mirror"]),
-        groups={group: (span[0], span[1]) for group, span in table["groups"].items()},
+        mirror=tuple(table.get("mirror", ())),
+        groups={group: (first, last) for group, (first, last) in table.get("groups", {}).items()},
+        segments={segment: (first, last) for segment, (first, last) in table.get("segments", {}).items()},
+        eyes=tuple(map(tuple, table.get("eyes", ()))),
+        eyelids=tuple(map(tuple, table.get("eyelids", ()))),
+        subsets={subset: _expand(**spans) for subset, spans in table.get("subsets", {}).items()},
     )
+
+
+def _expand(first: int, last: int, drop: list[int]) -> tuple[int, ...]:
+    return tuple(index for index in range(first, last + 1) if index not in drop)
