@@ -7,30 +7,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-class ConvUnit(nn.Sequential):
-    """3x3 convolution, batch norm, ReLU."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int = 1, size: int = 3) -> None:
-        super().__init__(
-            nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
-        )
-
-
-class ResidualUnit(nn.Module):
-    """Two 3x3 convolutions added to their input (He et al. 2016); equal channels."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = ConvUnit(channels, channels)
-        self.second = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same."""
-        return F.relu(x + self.norm(self.second(self.first(x))), inplace=True)
+from core_train.backbones.units import ConvUnit, ResidualUnit
 
 
 class SmallUNet(nn.Module):
@@ -77,8 +54,6 @@ class SmallUNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            elif isinstance(module, ResidualUnit):
-                nn.init.zeros_(module.norm.weight)  # each unit starts as the identity
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, out_channels, H / stride, W / stride). H and W are multiples of `size_multiple`."""
