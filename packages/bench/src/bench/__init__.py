@@ -1,0 +1,1 @@
+"""Command line of the benchmark: reproduce printed tables, compare with statistics, publish leaderboards."""

@@ -1,0 +1,31 @@
+"""The terminal: rich where someone looks at it, plain and wide where it is piped."""
+
+from __future__ import annotations
+
+import sys
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as Grid
+
+PIPED_WIDTH = 140
+
+
+def output() -> Console:
+    """Standard output; wide and without colours when piped."""
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+
+def progress() -> Console:
+    """Standard error, for what happens meanwhile."""
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
+
+
+def grid(*headings: str, title: str = "") -> Grid:
+    table = Grid(
+        box=box.SIMPLE_HEAD, title=escape(title) or None, title_justify="left", title_style="bold", pad_edge=False
+    )
+    for heading in headings:
+        table.add_column(escape(heading))
+    return table

@@ -1,0 +1,187 @@
+"""Reproduce a table: plan, run, record, compare. The command is a thin skin over this."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bench import execute, usage
+from bench.cache import Cache, default_root
+from bench.execute import Job, Outcome, Place
+from bench.plan import Run, plan
+from bench.report import Measured, measure
+from bench.samples import Samples
+from bench.spec import Benchmark, Table
+from bench.store import Store
+from bench.verdicts import ClaimReport, judge
+from bench.workspace import Workspace
+from core_eval import Budget, Kind, Metric, Result
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for."""
+
+    table: str
+    data: Kind = "stand-in"
+    root: Path | None = None
+    allow_partial: bool = False
+    budget: Budget = "quick"
+    seeds: int | None = None
+    rows: tuple[str, ...] = ()
+    jobs: int = 1
+    record: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request resolved against the specifications; everything that can be wrong with it has been found."""
+
+    workspace: Workspace
+    table: Table
+    benchmark: Benchmark
+    metrics: dict[str, Metric]
+    jobs: tuple[Job, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a reproduction gave."""
+
+    measured: Measured
+    claims: tuple[ClaimReport, ...]
+    outcomes: tuple[Outcome, ...]
+    recorded: int
+    file: Path
+    seconds: float
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if any(result.error for result in outcome.results))
+
+
+def prepare(workspace: Workspace, request: Request) -> Prepared:
+    """Resolve names, data and keys. Raises `InputError` for anything that is wrong before a second is spent on runs."""
+    catalogue = workspace.catalogue
+    table = catalogue.table(request.table)
+    benchmark = catalogue.benchmark(table.protocol)
+    runs = plan(table, benchmark, data=request.data, budget=request.budget, seeds=request.seeds, rows=request.rows)
+    commit, dirty = usage.commit(workspace.root)
+    place = Place(default_root(), request.root, request.allow_partial, commit, dirty)
+    jobs = tuple(execute.jobs(runs, table, benchmark, place))
+    return Prepared(workspace, table, benchmark, metrics_of(table, benchmark), jobs, place)
+
+
+def metrics_of(table: Table, benchmark: Benchmark) -> dict[str, Metric]:
+    """The metrics of the table's columns by name."""
+    names = dict.fromkeys(column.metric for column in table.columns.values() if column.metric)
+    return {name: execute.metric(benchmark.metrics[name]) for name in names}
+
+
+def run(prepared: Prepared, request: Request, tell: Tell) -> Report:
+    """Carry the jobs out one after the other or side by side; each is recorded as soon as it ends."""
+    start = time.monotonic()
+    store = Store(prepared.workspace.results)
+    store.read(prepared.benchmark.key, prepared.table.id)  # a torn file is refused before any work
+    outcomes: list[Outcome] = []
+    recorded = 0
+    for outcome in _outcomes(prepared.jobs, request.jobs, tell):
+        outcomes.append(outcome)
+        if request.record:
+            recorded += record(store, outcome, prepared.place)
+    kept = {result.provenance.run: outcome.samples for outcome in outcomes for result in outcome.results}
+    results = [result for outcome in outcomes for result in outcome.results]
+    measured = measure(
+        prepared.table,
+        prepared.benchmark,
+        prepared.metrics,
+        results,
+        lambda result: kept.get(result.provenance.run),
+        request.data,
+        request.budget,
+    )
+    file = store.file(prepared.benchmark.key, prepared.table.id)
+    return Report(measured, judge(measured), tuple(outcomes), recorded, file, time.monotonic() - start)
+
+
+def record(store: Store, outcome: Outcome, place: Place) -> int:
+    """Keep an outcome, its per-sample values first, so that no line ever lacks them; the number of new lines."""
+    run = outcome.run
+    names = {result.provenance.run for result in outcome.results} - {""}
+    for name in names:
+        target = store.samples(run.benchmark, name)
+        if outcome.samples is not None and not target.exists():
+            _copy(Cache(place.cache).root / "samples" / f"{name}.npz", target)
+    return len(store.append(run.benchmark, run.table, outcome.results))
+
+
+def _copy(source: Path, target: Path) -> None:
+    from bench.files import full_disk
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        with full_disk(target):
+            shutil.copyfile(source, partial)
+            partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _outcomes(jobs: Sequence[Job], side_by_side: int, tell: Tell) -> Iterator[Outcome]:
+    """Outcomes as they come. Jobs that share a model wait for each other by its lock."""
+    start, spent = time.monotonic(), 0
+
+    def one(at: int, job: Job) -> Outcome:
+        return execute.execute(job, lambda text: tell(f"[{at}/{len(jobs)}] {job.run.label}: {text}"))
+
+    if side_by_side > 1:
+        from joblib import Parallel, delayed
+
+        tell(f"{len(jobs)} runs, {side_by_side} at a time")
+        source = Parallel(n_jobs=side_by_side, return_as="generator_unordered")(
+            delayed(execute.execute)(job) for job in jobs
+        )
+    else:
+        source = (one(at, job) for at, job in enumerate(jobs, 1))
+    for done, outcome in enumerate(source, 1):
+        spent += not outcome.cached
+        yield outcome
+        error = next((result.error for result in outcome.results if result.error), None)
+        state = f"failed: {error}" if error else "from the cache" if outcome.cached else f"{outcome.seconds:.0f} s"
+        left = (time.monotonic() - start) / done * (len(jobs) - done)
+        ahead = f", about {duration(left)} left" if spent and done < len(jobs) else ""
+        tell(f"[{done}/{len(jobs)}] {outcome.run.label}: {state}{ahead}")
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def kept_samples(store: Store, benchmark: Benchmark, metrics: dict[str, Metric]) -> Callable[[Result], Samples | None]:
+    """A loader of the committed per-sample values: None where a run has none, `InputError` where they are damaged."""
+    import numpy as np
+
+    from bench import samples
+
+    @cache
+    def load(run: str, names: tuple[str, ...]) -> Samples | None:
+        file = store.samples(benchmark.key, run)
+        return samples.load(file, {name: np.shape(metrics[name].failed) for name in names}) if file.exists() else None
+
+    return lambda result: load(result.provenance.run, (result.metric,))
+
+
+def pending(runs: Sequence[Run]) -> int:
+    """Number of different models that the runs need."""
+    return len({repr(run.model) for run in runs})

@@ -1,0 +1,171 @@
+"""A report as the terminal shows it, and as one JSON document."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as Grid
+from rich.text import Text
+
+from bench import texts
+from bench.console import grid
+from bench.report import Cell, Measured, unit
+from bench.reproduce import Report, duration
+from bench.verdicts import ClaimReport
+
+COLOURS = {
+    "holds": "green",
+    "fails": "red",
+    "undecided": "yellow",
+    "match": "green",
+    "close": "green",
+    "off": "red",
+    "failed": "red",
+}
+
+
+def show(console: Console, report: Report) -> None:
+    """The whole report of a reproduction."""
+    measured = report.measured
+    console.print(results(measured))
+    console.print(claims(report.claims, measured))
+    for line in footer(report):
+        console.print(Text(line, style="dim"))
+
+
+def results(measured: Measured) -> Grid:
+    """Printed beside measured values."""
+    table = measured.table
+    real = measured.data == "real"
+    where = "real data" if real else "stand-in data: not comparable with the printed numbers"
+    title = f"{table.where}: {table.title} · {where}"
+    shown = grid("System", title=title)
+    for column in table.columns.values():
+        heading = escape(texts.heading(column, measured.metric(column.key)))
+        shown.add_column(f"{heading}\nprinted", justify="right")
+        if column.metric is not None:
+            shown.add_column(f"{heading}\n{'measured' if real else 'stand-in'}", justify="right")
+            shown.add_column("95 % interval", justify="left")
+    shown.add_column("")
+    for row in table.rows.values():
+        cells: list[Text] = [Text(row.label)]
+        for column in table.columns.values():
+            cell = measured.cell(row.label, column.key)
+            cells.append(Text(cell.reported, style="dim"))
+            if column.metric is not None:
+                places = texts.decimals(measured, column)
+                cells.append(Text(texts.value(cell, places), style=_style(cell)))
+                cells.append(Text(texts.interval(cell, places), style="dim"))
+        shown.add_row(*cells, Text(_remark(measured, row.label), style="dim"))
+    return shown
+
+
+def _style(cell: Cell) -> str:
+    return "red" if cell.status == "failed" else "bold" if cell.value is not None else "dim"
+
+
+def _remark(measured: Measured, label: str) -> str:
+    row = measured.table.rows[label]
+    state = texts.state(measured, row)
+    verdicts = [cell.verdict for key in measured.table.columns if (cell := measured.cell(label, key)).verdict]
+    seeds = {cell.seeds for key in measured.table.columns if (cell := measured.cell(label, key)).seeds}
+    parts = [state, " ".join(verdicts)]
+    if seeds:
+        parts.append(f"{max(seeds)} seed{'s' * (max(seeds) != 1)}")
+    return ", ".join(part for part in parts if part)
+
+
+def claims(reports: tuple[ClaimReport, ...], measured: Measured) -> Grid:
+    """Verdict and evidence of every claim."""
+    shown = grid(
+        "Verdict", "Claim and weakest comparison", "In the paper", title=f"Claims, tested on {measured.data} data"
+    )
+    for report in reports:
+        text = Text(report.claim.text + ("" if report.claim.claimed_by_paper else " (our claim)"))
+        evidence = texts.evidence(report, measured)
+        details = "; ".join(part for part in (report.coverage, evidence) if part and report.tested)
+        if details:
+            text.append(f"\n{details}", style="dim")
+        verdict = Text(report.finding, style=COLOURS.get(report.finding, "dim"))
+        shown.add_row(verdict, text, Text(report.claim.holds_in_paper, style="dim"))
+    return shown
+
+
+def footer(report: Report) -> list[str]:
+    """Budget, cost, device, signatures and where it was recorded."""
+    measured = report.measured
+    found = measured.results
+    devices = sorted({result.provenance.device for result in found})
+    lines = [f"budget {measured.budget} · {measured.data} data · this call took {duration(report.seconds)}"]
+    if found:
+        runs = {result.provenance.run: result.provenance for result in found}
+        peak = max(result.provenance.peak_memory_mib for result in found)
+        lines[0] += f" · {len(runs)} runs, peak memory {peak / 1024:.1f} GiB, {', '.join(devices)}"
+        lines.append(f"trained on {', '.join(sorted({result.provenance.trained_on for result in found}))}")
+        partial = sorted({result.provenance.partial for result in found} - {""})
+        lines += [f"incomplete copy: {text}" for text in partial]
+    lines += texts.signatures(measured)
+    lines.append("gain > 0: the row named first is better; p-values are Holm-adjusted over the table's comparisons")
+    lines.append(f"{report.recorded} new lines in {report.file}" if report.recorded else "nothing new to record")
+    return lines
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The report as one JSON document."""
+    measured = report.measured
+    table = measured.table
+    return {
+        "table": table.id,
+        "paper": table.paper,
+        "where": table.where,
+        "title": table.title,
+        "data": measured.data,
+        "budget": measured.budget,
+        "columns": {
+            key: {
+                "title": column.title,
+                "unit": unit(column, measured.metric(key)),
+                "metric": column.metric,
+                "signature": metric.signature if (metric := measured.metric(key)) else None,
+            }
+            for key, column in table.columns.items()
+        },
+        "rows": [
+            {
+                "label": row.label,
+                "method": row.method,
+                "cells": {key: _cell(measured.cell(row.label, key)) for key in table.columns},
+            }
+            for row in table.rows.values()
+        ],
+        "claims": [
+            {
+                "text": one.claim.text,
+                "claimed_by_paper": one.claim.claimed_by_paper,
+                "holds_in_paper": one.claim.holds_in_paper,
+                "verdict": one.finding,
+                "coverage": one.coverage,
+                "comparisons": [asdict(comparison) for comparison in one.comparisons],
+            }
+            for one in report.claims
+        ],
+        "failed": {outcome.run.label: outcome.results[0].error for outcome in report.failed},
+        "seconds": round(report.seconds, 1),
+    }
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    return {
+        "reported": cell.reported or None,
+        "status": cell.status,
+        "value": cell.value,
+        "low": cell.low,
+        "high": cell.high,
+        "n": cell.n,
+        "seeds": [result.seed for result in cell.results],
+        "verdict": cell.verdict or None,
+        "error": cell.error or None,
+    }

@@ -1,0 +1,105 @@
+"""How values, verdicts and signatures read; shared by the terminal and the pages."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from bench.report import Cell, Measured, unit
+from bench.spec import Column, Row
+from bench.verdicts import ClaimReport, Comparison
+from core_eval import Metric
+
+_DECIMALS = {"fraction": 4, "percent": 2, "px": 2, "mm": 2, "template units": 4}
+UNIT_SIGNS = {"percent": "%", "fraction": "fraction"}
+
+
+def decimals(measured: Measured, column: Column) -> int:
+    """As many as the paper prints in the column, else by unit."""
+    printed = [row.reported[column.key] for row in measured.table.rows.values() if column.key in row.reported]
+    places = []
+    for text in printed:
+        try:
+            exponent = Decimal(text).as_tuple().exponent
+        except InvalidOperation:
+            continue
+        places.append(-exponent if isinstance(exponent, int) else 0)
+    return max(places) if places else _DECIMALS.get(unit(column, measured.metric(column.key)), 3)
+
+
+def number(value: float, places: int) -> str:
+    text = f"{value:.{places}f}"
+    return text.lstrip("-") if float(text) == 0 else text
+
+
+def value(cell: Cell, places: int) -> str:
+    """``0.7012``; the sign for what is not there."""
+    if cell.value is not None:
+        return number(cell.value, places)
+    return {"not applicable": "–", "no data": "no data", "failed": "failed"}.get(cell.status, "")
+
+
+def interval(cell: Cell, places: int) -> str:
+    """``[0.6890, 0.7130]``; empty without one."""
+    if cell.low is None or cell.high is None:
+        return ""
+    return f"[{number(cell.low, places)}, {number(cell.high, places)}]"
+
+
+def heading(column: Column, metric: Metric | None) -> str:
+    """Title with unit."""
+    shown = unit(column, metric)
+    sign = UNIT_SIGNS.get(shown, shown)
+    return f"{column.title} ({sign})" if sign and sign not in ("fraction", "category") else column.title
+
+
+def state(measured: Measured, row: Row) -> str:
+    """Why a row has no measured value, in a few words; empty if it has one."""
+    cells = [measured.cell(row.label, key) for key in measured.table.columns]
+    if any(cell.status == "measured" for cell in cells):
+        return ""
+    if any(cell.status == "failed" for cell in cells):
+        return "failed"
+    if row.needs and row.method is None:
+        return "not run yet"
+    if row.method is None:
+        return "as reported"
+    return "not run"
+
+
+def gain(comparison: Comparison, places: int) -> str:
+    """``+0.0312 [+0.0210, +0.0410]``, positive where the claim is right."""
+    if comparison.gain is None or comparison.low is None or comparison.high is None:
+        return ""
+    low, high = (f"{edge:+.{places}f}" for edge in (comparison.low, comparison.high))
+    return f"{comparison.gain:+.{places}f} [{low}, {high}]"
+
+
+def p_value(comparison: Comparison) -> str:
+    if comparison.p_value is None:
+        return ""
+    return "p < 0.001" if comparison.p_value < 0.001 else f"p = {comparison.p_value:.3f}"
+
+
+def evidence(report: ClaimReport, measured: Measured) -> str:
+    """The weakest tested comparison of a claim in one line; empty if none was tested."""
+    weakest = report.weakest
+    if weakest is None:
+        return ""
+    column = measured.table.columns[weakest.column]
+    places = decimals(measured, column)
+    seeds = weakest.seeds
+    number_of_seeds = str(seeds[0]) if seeds[0] == seeds[1] else f"{seeds[0]} and {seeds[1]}"
+    return (
+        f"{column.title}: {weakest.better} vs {weakest.worse} {gain(weakest, places)}, {p_value(weakest)}, "
+        f"n = {weakest.n}, seeds {number_of_seeds}"
+    )
+
+
+def signatures(measured: Measured) -> list[str]:
+    """One line per column that is measured."""
+    lines = []
+    for column in measured.table.columns.values():
+        metric = measured.metric(column.key)
+        if metric is not None:
+            lines.append(f"{column.title}: {metric.signature}")
+    return lines

@@ -1,0 +1,136 @@
+"""Claims: is the better row really better? Paired, clustered bootstrap over test units and seeds, Holm in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bench.naming import seed
+from bench.report import Cell, Measured, better, contributions, scale
+from bench.spec import Claim
+from core_eval import Paired, holm, paired_bootstrap
+
+Finding = Literal["holds", "fails", "undecided", "not run", "not testable"]
+LEVEL = 0.05
+SMALLEST_REPLICATES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One pair of rows in one column; `gain`, in the column's unit, is positive where `better` really is better."""
+
+    better: str
+    worse: str
+    column: str
+    finding: Finding
+    gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None  # Holm-adjusted over all comparisons of the table
+    n: int = 0
+    groups: int = 0
+    seeds: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimReport:
+    """A claim with its comparisons; `finding` speaks of those that could be tested."""
+
+    claim: Claim
+    finding: Finding
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def tested(self) -> tuple[Comparison, ...]:
+        return tuple(comparison for comparison in self.comparisons if comparison.p_value is not None)
+
+    @property
+    def coverage(self) -> str:
+        """``"3 of 14 comparisons tested"``; empty for a claim without comparisons."""
+        total = len(self.comparisons)
+        return f"{len(self.tested)} of {total} comparison{'s' * (total != 1)} tested" if total else ""
+
+    @property
+    def weakest(self) -> Comparison | None:
+        """The tested comparison that speaks least for the claim."""
+        order = {"fails": 0, "undecided": 1, "holds": 2}
+        return min(self.tested, key=lambda one: (order[one.finding], -(one.p_value or 0.0)), default=None)
+
+
+def judge(measured: Measured) -> tuple[ClaimReport, ...]:
+    """Verdicts on all claims of a table."""
+    wanted = [list(_comparisons(measured, claim)) for claim in measured.table.claims]
+    keys = list(dict.fromkeys(key for keys in wanted for key in keys))
+    # Holm multiplies the smallest p-value by the number of comparisons: it must be able to survive that.
+    replicates = max(SMALLEST_REPLICATES, 200 * len(keys))
+    tests = {key: test for key in keys if (test := _test(measured, key, replicates)) is not None}
+    adjusted = dict(zip(tests, holm([test.p_value for test in tests.values()]) if tests else [], strict=True))
+    reports = []
+    for claim, keys in zip(measured.table.claims, wanted, strict=True):
+        found = tuple(_comparison(measured, key, tests.get(key), adjusted.get(key)) for key in keys)
+        reports.append(ClaimReport(claim, _finding(found), found))
+    return tuple(reports)
+
+
+def _comparisons(measured: Measured, claim: Claim) -> Iterator[tuple[str, str, str]]:
+    """(better, worse, column) where both rows could have a value; blanks on either side are skipped."""
+    table, seen = measured.table, set()
+    for pair in claim.pairs:
+        for column in pair.columns:
+            for first in pair.better:
+                for second in pair.worse:
+                    key = (first, second, column)
+                    fills = all(table.fills(table.rows[row], table.columns[column]) for row in (first, second))
+                    if first != second and fills and key not in seen:
+                        seen.add(key)
+                        yield key
+
+
+def _test(measured: Measured, key: tuple[str, str, str], replicates: int) -> Paired | None:
+    """Test one comparison; None unless both cells were measured alike on the same samples, and these are kept."""
+    first, second = (measured.cell(row, key[2]) for row in key[:2])
+    metric = measured.metric(key[2])
+    if metric is None or not _same_way(first, second):
+        return None
+    a, b = (contributions(cell, metric.name, measured.load) for cell in (first, second))
+    if a is None or b is None or a.ids != b.ids:
+        return None
+    rng = np.random.default_rng(seed("claim", measured.table.id, *key, measured.data, measured.budget))
+    return paired_bootstrap(a.values, b.values, a.groups, metric.reduce, rng, replicates=replicates, terms=metric.terms)
+
+
+def _same_way(*cells: Cell) -> bool:
+    ways = {
+        (one.split, one.signature, one.provenance.fingerprint, one.provenance.trained_on, one.provenance.partial)
+        for cell in cells
+        for one in cell.results
+    }
+    return all(cell.status == "measured" for cell in cells) and len(ways) == 1
+
+
+def _comparison(
+    measured: Measured, key: tuple[str, str, str], test: Paired | None, adjusted: float | None
+) -> Comparison:
+    if test is None or adjusted is None:
+        return Comparison(*key, finding="not run")
+    column, metric = measured.table.columns[key[2]], measured.metric(key[2])
+    assert metric is not None
+    factor = scale(column, metric) * (1 if better(column, metric) == "higher" else -1)
+    low, high = sorted((factor * test.low, factor * test.high))
+    gain = factor * test.difference
+    finding: Finding = "undecided" if adjusted >= LEVEL else "holds" if gain > 0 else "fails"
+    return Comparison(*key, finding, gain, low, high, float(adjusted), test.n, test.groups, test.seeds)
+
+
+def _finding(comparisons: Sequence[Comparison]) -> Finding:
+    found = {comparison.finding for comparison in comparisons} - {"not run"}
+    if not comparisons:
+        return "not testable"
+    if not found:
+        return "not run"
+    if "fails" in found:
+        return "fails"
+    return "undecided" if "undecided" in found else "holds"
