@@ -14,6 +14,7 @@ from core_eval.plugin import METRICS
 
 FACES = {"normaliser": "outer-eye-corners"}
 OPTIONS = {"ced-auc": {"limit": 0.1, **FACES}, "failure": {"limit": 0.1, **FACES}, "nme": FACES, "uv-error": {}}
+RATIOS = sorted(METRICS.keys() - {"gps", "oks"})  # a curve over all detections is no ratio of sums
 
 
 def contributions(metric: Metric, rng: np.random.Generator, seeds: int, samples: int) -> np.ndarray:
@@ -21,7 +22,7 @@ def contributions(metric: Metric, rng: np.random.Generator, seeds: int, samples:
     return rng.gamma(2.0, 0.03, shape) + 0.001
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", RATIOS)
 def test_terms_and_reduce_agree(name: str) -> None:
     metric = METRICS[name](**OPTIONS[name])
     values = contributions(metric, np.random.default_rng(1), 1, 200)[0]
@@ -29,7 +30,7 @@ def test_terms_and_reduce_agree(name: str) -> None:
     assert top / bottom == pytest.approx(metric.reduce(values), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", RATIOS)
 def test_the_bootstrap_draws_the_same_with_and_without_terms(name: str) -> None:
     metric = METRICS[name](**OPTIONS[name])
     a = contributions(metric, np.random.default_rng(2), 3, 60)

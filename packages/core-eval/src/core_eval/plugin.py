@@ -8,5 +8,6 @@ METRICS: dict[str, LazyFactory] = {
     "ced-auc": LazyFactory("core_eval.ced:ced_auc"),
     "failure": LazyFactory("core_eval.ced:failure"),
     "nme": LazyFactory("core_eval.nme:nme"),
+    "oks": LazyFactory("core_eval.oks:oks_metric"),
     "uv-error": LazyFactory("core_eval.dense:uv_error"),
 }
