@@ -14,7 +14,7 @@ from core_eval.plugin import METRICS
 
 FACES = {"normaliser": "outer-eye-corners"}
 OPTIONS = {"ced-auc": {"limit": 0.1, **FACES}, "failure": {"limit": 0.1, **FACES}, "nme": FACES, "uv-error": {}}
-RATIOS = sorted(METRICS.keys() - {"gps", "oks"})  # a curve over all detections is no ratio of sums
+RATIOS = sorted(OPTIONS)
 
 
 def contributions(metric: Metric, rng: np.random.Generator, seeds: int, samples: int) -> np.ndarray:
