@@ -1,4 +1,4 @@
-"""A small installed package with fake methods and data, and a checkout with a fake benchmark: milliseconds, no torch."""
+"""An installed package with fake methods and data, and a checkout with a fake benchmark: milliseconds, no torch."""
 
 from __future__ import annotations
 
@@ -309,7 +309,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Checko
 
 
 @pytest.fixture
-def bench(checkout: Checkout) -> Callable[..., Ran]:
+def bench(checkout: Checkout) -> Callable[..., Ran]:  # noqa: ARG001
     """Run a command in this process."""
 
     def call(*arguments: str | Path) -> Ran:

@@ -10,7 +10,6 @@ import typer
 from bench.commands import data, describe, doctor, leaderboard, listing, reproduce
 from bench.commands.group import Group
 
-
 app = typer.Typer(
     name="bench",
     cls=Group,

@@ -39,12 +39,17 @@ def full_disk(path: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
+    """`write_bytes` of UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write atomically: a temporary file beside it, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with full_disk(path):
-            partial.write_text(text, "utf-8", newline="\n")
+            partial.write_bytes(content)
             partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

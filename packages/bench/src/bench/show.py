@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from bench import texts
 from bench.console import grid
+from bench.dryrun import Preview
 from bench.report import Cell, Measured, unit
 from bench.reproduce import Report, duration
 from bench.verdicts import ClaimReport
@@ -169,3 +171,35 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "verdict": cell.verdict or None,
         "error": cell.error or None,
     }
+
+
+def plan(found: Preview) -> list[Grid | Text]:
+    """A dry run."""
+    steps = grid("System", "Seed", "Split", "Model", "Predictions", "Time", "Memory", title="Runs")
+    for step in found.steps:
+        cached = step.predictions == "cached"
+        steps.add_row(
+            Text(step.row),
+            str(step.seed),
+            step.split,
+            step.model,
+            step.predictions,
+            "" if cached else _unknown(step.seconds, duration),
+            "" if cached else _unknown(step.memory_mib, _memory),
+        )
+    data = grid("Data", "State")
+    for name, state in found.data.items():
+        data.add_row(name, state)
+    todo = sum(step.predictions != "cached" for step in found.steps)
+    total = f"{todo} of {len(found.steps)} runs to do"
+    if todo:
+        total += f", time {_unknown(found.seconds, duration)}, peak memory {_unknown(found.memory_mib, _memory)}"
+    return [steps, data, Text(total)]
+
+
+def _unknown(value: float | None, form: Callable[[float], str]) -> str:
+    return "unknown" if value is None else f"about {form(value)}"
+
+
+def _memory(mib: float) -> str:
+    return f"{mib / 1024:.1f} GiB"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 
 from bench.report import Cell, Measured, unit
-from bench.spec import Column, Row
+from bench.spec import Claim, Column, Row
 from bench.verdicts import ClaimReport, Comparison
 from core_eval import Metric
 
 _DECIMALS = {"fraction": 4, "percent": 2, "px": 2, "mm": 2, "template units": 4}
+FINDING_SIGNS = {"holds": "✓", "fails": "✗", "undecided": "?"}
 UNIT_SIGNS = {"percent": "%", "fraction": "fraction"}
 
 
@@ -103,3 +104,12 @@ def signatures(measured: Measured) -> list[str]:
         if metric is not None:
             lines.append(f"{column.title}: {metric.signature}")
     return lines
+
+
+def claim(stated: Claim) -> str:
+    """The claim in markdown, with its author if that is us."""
+    return stated.text if stated.claimed_by_paper else f"{stated.text} *(our claim)*"
+
+
+def verdict(report: ClaimReport) -> str:
+    return f"{FINDING_SIGNS.get(report.finding, '')} {report.finding}".strip()

@@ -1,4 +1,4 @@
-"""``bench list``. A group without parameters: coercing one would import pydantic, which takes longer than the listing."""
+"""``bench list``. A group without parameters: to convert one, typer would import pydantic, and double the time."""
 
 from __future__ import annotations
 

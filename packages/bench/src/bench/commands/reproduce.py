@@ -88,9 +88,15 @@ def reproduce(
     console, aside = output(), progress()
     prepared = prepare(workspace.find(results), request)
     if dry_run:
-        from bench.dryrun import preview, show_preview
+        from bench import dryrun
+        from bench import show as shown
 
-        show_preview(console, preview(prepared), as_json=as_json)
+        found = dryrun.preview(prepared)
+        if as_json:
+            typer.echo(json.dumps(dryrun.document(found), ensure_ascii=False, indent=2))
+        else:
+            for part in shown.plan(found):
+                console.print(part)
         return
     report = run(prepared, request, lambda text: aside.print(text, markup=False))
     if as_json:
