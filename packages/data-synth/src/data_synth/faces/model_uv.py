@@ -29,7 +29,7 @@ def face_margin(vertices: np.ndarray) -> np.ndarray:
     y, z = vertices[:, 1], vertices[:, 2]
     lower = np.interp(z, *np.array(LOWER_EDGE).T)
     upper = np.interp(z, *np.array(UPPER_EDGE).T)
-    return np.minimum.reduce([y - lower, upper - y, z - BACK_Z])
+    return np.asarray(np.minimum.reduce([y - lower, upper - y, z - BACK_Z]))
 
 
 def face_region_of(mean: np.ndarray, faces: np.ndarray, part: np.ndarray) -> np.ndarray:
@@ -42,13 +42,15 @@ def face_region_of(mean: np.ndarray, faces: np.ndarray, part: np.ndarray) -> np.
     inside = face_margin(mean[faces].mean(axis=1)) > 0
     normal = np.cross(mean[faces[:, 1]] - mean[faces[:, 0]], mean[faces[:, 2]] - mean[faces[:, 0]])
     front = normal[:, 2] > 0.25 * np.linalg.norm(normal, axis=1)
-    return np.where(part == PARTS.index("eye"), front, (part == PARTS.index("skin")) & inside)
+    return np.asarray(np.where(part == PARTS.index("eye"), front, (part == PARTS.index("skin")) & inside))
 
 
-def cylindrical_uv(mean: np.ndarray, faces: np.ndarray, region: np.ndarray, eye: np.ndarray) -> np.ndarray:
-    """(V, 2) float32 (u_h, u_v) in [0, 1], NaN outside the region.
+def cylindrical_uv(mean: np.ndarray, faces: np.ndarray, region: np.ndarray, component: np.ndarray) -> np.ndarray:
+    """(V, 2) float32 (u_h, u_v), in [0, 1] over the region.
 
-    mean (V, 3) m, faces (F, 3), region (F,) bool, eye (F,) bool triangles of the eyeballs.
+    mean (V, 3) m, faces (F, 3), region (F,) bool, component (F,) index into PARTS. Skin outside the region keeps its
+    cylinder coordinates, so that points on triangles across its border can be interpolated (a label must still be
+    masked by the region); what is neither skin nor eyeball has NaN.
     """
     angle = np.arctan2(mean[:, 0].astype(float), mean[:, 2] - AXIS_Z)
     used = np.zeros(len(mean), bool)
@@ -56,8 +58,11 @@ def cylindrical_uv(mean: np.ndarray, faces: np.ndarray, region: np.ndarray, eye:
     widest = np.abs(angle[used]).max()
     bottom, top = mean[used, 1].min(), mean[used, 1].max()
     uv = np.column_stack([0.5 + 0.5 * angle / widest, (top - mean[:, 1].astype(float)) / (top - bottom)])
-    uv = unfold(uv, faces[region & ~eye])
-    uv[~used] = np.nan
+    skin = component == PARTS.index("skin")
+    uv = unfold(uv, faces[region & skin])
+    outside = np.ones(len(mean), bool)
+    outside[faces[skin | (component == PARTS.index("eye"))]] = False
+    uv[outside] = np.nan
     return uv.astype(np.float32)
 
 
@@ -67,7 +72,7 @@ def orientation(uv: np.ndarray, faces: np.ndarray) -> np.ndarray:
     u_v grows downwards, which turns counter-clockwise triangles into clockwise ones; the sign undoes that.
     """
     a, b = uv[faces[:, 1]] - uv[faces[:, 0]], uv[faces[:, 2]] - uv[faces[:, 0]]
-    return a[:, 1] * b[:, 0] - a[:, 0] * b[:, 1]
+    return np.asarray(a[:, 1] * b[:, 0] - a[:, 0] * b[:, 1])
 
 
 def unfold(uv: np.ndarray, faces: np.ndarray, rounds: int = 60, least: float = 1e-7) -> np.ndarray:
