@@ -117,36 +117,42 @@ def _draw(fixed, near, faces, height, width, perspective, cull_back):  # type: i
         if swapped:  # y points down, so the front of a mesh arrives with negative area: walk it the other way round
             area = -area
             x1, x2, y1, y2, w1, w2 = x2, x1, y2, y1, w2, w1
-        # Edge k is opposite to vertex k; a sample on it counts only if the edge is a top or a left one.
+        # Edge k is opposite to vertex k. A sample on it counts only if the edge is a top or a left one; the others lose
+        # one unit of the doubled area, so that a single sign test of all three decides.
         dx0, dy0 = x2 - x1, y2 - y1
         dx1, dy1 = x0 - x2, y0 - y2
         dx2, dy2 = x1 - x0, y1 - y0
         open0 = 0 if dy0 < 0 or (dy0 == 0 and dx0 > 0) else 1
         open1 = 0 if dy1 < 0 or (dy1 == 0 and dx1 > 0) else 1
         open2 = 0 if dy2 < 0 or (dy2 == 0 and dx2 > 0) else 1
+        px, py = np.int64(left) << 16, np.int64(top) << 16
+        row0 = dx0 * (py - y1) - dy0 * (px - x1) - open0
+        row1 = dx1 * (py - y2) - dy1 * (px - x2) - open1
+        row2 = dx2 * (py - y0) - dy2 * (px - x0) - open2
+        right0, right1, right2 = dy0 << 16, dy1 << 16, dy2 << 16
+        down0, down1, down2 = dx0 << 16, dx1 << 16, dx2 << 16
         scale = 1.0 / area
         for r in range(top, bottom + 1):
-            py = np.int64(r) << 16
-            px = np.int64(left) << 16
-            e0 = dx0 * (py - y1) - dy0 * (px - x1)
-            e1 = dx1 * (py - y2) - dy1 * (px - x2)
-            e2 = dx2 * (py - y0) - dy2 * (px - x0)
+            e0, e1, e2 = row0, row1, row2
             for c in range(left, right + 1):
-                if e0 >= open0 and e1 >= open1 and e2 >= open2:
-                    b0, b1, b2 = e0 * w0, e1 * w1, e2 * w2
-                    n = (b0 + b1 + b2) * scale
+                if (e0 | e1 | e2) >= 0:
+                    b0, b1, b2 = (e0 + open0) * scale, (e1 + open1) * scale, (e2 + open2) * scale
+                    n = b0 * w0 + b1 * w1 + b2 * w2
                     if n > best[r, c]:
                         best[r, c] = n
                         tri[r, c] = f
-                        if not perspective:
-                            b0, b1, b2 = float(e0), float(e1), float(e2)
-                        total = 1.0 / (b0 + b1 + b2)
-                        bary[r, c, 0] = b0 * total
-                        bary[r, c, 2 if swapped else 1] = b1 * total
-                        bary[r, c, 1 if swapped else 2] = b2 * total
-                e0 -= dy0 << 16
-                e1 -= dy1 << 16
-                e2 -= dy2 << 16
+                        if perspective:
+                            inverse = 1.0 / n
+                            b0, b1, b2 = b0 * w0 * inverse, b1 * w1 * inverse, b2 * w2 * inverse
+                        bary[r, c, 0] = b0
+                        bary[r, c, 1] = b2 if swapped else b1
+                        bary[r, c, 2] = b1 if swapped else b2
+                e0 -= right0
+                e1 -= right1
+                e2 -= right2
+            row0 += down0
+            row1 += down1
+            row2 += down2
     depth = np.empty((height, width), np.float32)
     for r in range(height):
         for c in range(width):

@@ -67,7 +67,7 @@ class Shards:
         depend on how a split is cut.
     shard_size: samples per shard, rounded up to a multiple of `block`.
 
-    Errors: IndexError for a sample outside the split; `InputError` when the folder cannot be written (a full disk, say).
+    Errors: IndexError for a sample outside the split; `InputError` if the folder cannot be written (say, a full disk).
     """
 
     def __init__(

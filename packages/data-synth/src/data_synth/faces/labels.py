@@ -1,0 +1,71 @@
+"""Exact labels of a rendered face: UV, parts, landmarks, visibility.
+
+Axis letters: `H` rows and columns of the image, `S` = 2 H + 1 samples of the fine grid, `V` vertices, `F` triangles,
+`P` landmarks.
+
+Labels are those of the head mesh as its own z-buffer sees it. Hair, hats, glasses and whatever else is in front of
+the face do not remove them, as in the data of the paper, where a fitted mesh gives the labels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+OUTSIDE = np.uint16(65535)
+"""Code of a pixel without UV."""
+
+_STEPS = 65534.0
+
+
+def encode_uv(uv: NDArray[np.floating]) -> NDArray[np.uint16]:
+    """[0, 1] -> 0..65534, NaN -> 65535; the rounding error is below 8e-6."""
+    known = np.isfinite(uv)
+    return np.where(known, np.rint(np.clip(np.where(known, uv, 0), 0, 1) * _STEPS), OUTSIDE).astype(np.uint16)
+
+
+def decode_uv(code: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """The inverse: float32 in [0, 1], NaN where there is no template."""
+    return np.where(code == OUTSIDE, np.float32(np.nan), code * np.float32(1 / _STEPS))
+
+
+@njit(nogil=True, cache=True)
+def label_maps(tri, bary, faces, uv, part):  # type: ignore[no-untyped-def]
+    """UV code (H, H, 2) uint16 and part (H, H) uint8 at the pixel centres of a fine z-buffer (S, S).
+
+    uv (V, 2) in [0, 1]; part (F,) uint8, 0 outside the face region.
+    """
+    height, width = tri.shape[0] // 2, tri.shape[1] // 2
+    code = np.full((height, width, 2), 65535, np.uint16)
+    label = np.zeros((height, width), np.uint8)
+    for r in range(height):
+        for c in range(width):
+            f = tri[2 * r + 1, 2 * c + 1]
+            if f < 0 or part[f] == 0:
+                continue
+            label[r, c] = part[f]
+            for k in range(2):
+                value = (
+                    bary[2 * r + 1, 2 * c + 1, 0] * uv[faces[f, 0], k]
+                    + bary[2 * r + 1, 2 * c + 1, 1] * uv[faces[f, 1], k]
+                    + bary[2 * r + 1, 2 * c + 1, 2] * uv[faces[f, 2], k]
+                )
+                code[r, c, k] = np.uint16(min(max(value, 0.0), 1.0) * 65534.0 + 0.5)
+    return code, label
+
+
+def visible_points(
+    points: NDArray[np.floating], depth: NDArray[np.float32], tolerance: float = 0.006
+) -> NDArray[np.bool_]:
+    """Which points (P, 3: x px, y px, depth m) nothing of the head hides, by the fine z-buffer's depth (S, S).
+
+    A point counts as visible if at one of the 3 x 3 samples round it nothing lies more than `tolerance` metres in
+    front: marched jaw points sit on the outline itself. Points outside the image are not visible.
+    """
+    sample = np.rint(2 * points[:, :2] + 1).astype(int)
+    inside = ((sample >= 0) & (sample < [depth.shape[1], depth.shape[0]])).all(axis=1)
+    padded = np.pad(depth, 1, mode="edge")
+    x, y = np.where(inside[:, None], sample, 0).T
+    farthest = np.max([padded[y + dy, x + dx] for dy in range(3) for dx in range(3)], axis=0)
+    return inside & (farthest >= points[:, 2] - tolerance)

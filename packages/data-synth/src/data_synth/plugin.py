@@ -1,0 +1,7 @@
+"""What this package offers to the command line: data set factories by name."""
+
+from __future__ import annotations
+
+from core_eval import LazyFactory
+
+DATASETS: dict[str, LazyFactory] = {"stand-in-300w": LazyFactory("data_synth.faces.dataset:stand_in_300w")}
