@@ -1,10 +1,9 @@
 """Bins and residuals of a continuous coordinate: DenseReg eq. 2 (encode), eq. 3-4 (hard decode), eq. 5 (soft decode).
 
 Axes: N batch, P charts (parts), A coordinate axes (u_h, u_v: A = 2), K bins, S any number of spatial axes (none, W,
-HW, DHW).
-Network maps are `(N, A, K, *S)` with `dim=2`, or `(N, P, A, K, *S)` with `dim=3`; `dim` names the axis of the K bins.
-A coordinate u lies in [0, 1]; bins are numbered from 0 and bin i covers [i d, (i + 1) d), with d = 1 / K; the last one
-includes 1.
+HW, DHW). Network maps are `(N, A, K, *S)` with `dim=2`, or `(N, P, A, K, *S)` with `dim=3`; `dim` names the axis of
+the K bins. A coordinate u lies in [0, 1]; bins are numbered from 0 and bin i covers [i d, (i + 1) d), with d = 1 / K;
+the last one includes 1.
 """
 
 from __future__ import annotations

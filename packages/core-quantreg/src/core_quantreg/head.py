@@ -84,9 +84,9 @@ class QuantOutput:
 class QuantHead(nn.Module):
     """Map features `(N, C, *S)` to a `QuantOutput` by 1x1 convolutions (a linear layer when there are no spatial axes).
 
-    Separable axes: A K-way classifiers and A K one-dimensional regressors (for each chart). K = 1 is plain regression:
-    no bin classifier.
-    The background has its own classifier, the same for every K, so that a sweep over K changes nothing else.
+    Separable axes: A K-way classifiers and A K one-dimensional regressors (for each chart). K = 1 is plain
+    regression: no bin classifier. The background has its own classifier, the same for every K, so that a sweep over K
+    changes nothing else.
 
     Weights start Gaussian with deviation `std`, biases at 0, residual biases at d/2: the first decoded value is the
     centre of a bin.
@@ -158,8 +158,8 @@ class QuantHead(nn.Module):
 def to_mixture_of_experts(head: QuantHead) -> QuantHead:
     """Return a copy whose regressors give whole coordinates, by adding i d to the biases of bin i (Sec. 4.1).
 
-    Every decoded value stays as it was; `mixture_loss` then trains the copy end to end.
-    Raises ValueError when `head` is a mixture already.
+    Every decoded value stays as it was; `mixture_loss` then trains the copy end to end. Raises ValueError when `head`
+    is a mixture already.
     """
     if head.absolute:
         raise ValueError("the head is a mixture of experts already")

@@ -1,9 +1,8 @@
 """Losses of quantised regression at image scale (DenseReg Sec. 4 and 5.1).
 
 Axes: N batch, P charts, A coordinate axes, K bins, s spatial axes of the maps, S those of the labels, M contributing
-positions.
-The maps are interpolated to the labels' size and the losses are taken there; only contributing positions are
-interpolated.
+positions. The maps are interpolated to the labels' size and the losses are taken there; only contributing positions
+are interpolated.
 """
 
 from __future__ import annotations

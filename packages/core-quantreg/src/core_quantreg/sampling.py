@@ -1,10 +1,8 @@
 """Bilinear interpolation of low-resolution maps at chosen image positions, for losses that need only some of them.
 
 Axes: N batch, C channels, s the spatial axes of the maps (h, w), S those of the image (H, W), M chosen positions, J =
-2^|s| neighbours.
-The convention is that of half-pixel centres (`align_corners=False`): image pixel X lies at (X + 1/2) w / W - 1/2 on
-the map, clamped
-to the map. A map of the image's own size is returned as it is.
+2^|s| neighbours. The convention is that of half-pixel centres (`align_corners=False`): image pixel X lies at (X +
+1/2) w / W - 1/2 on the map, clamped to the map. A map of the image's own size is returned as it is.
 """
 
 from __future__ import annotations

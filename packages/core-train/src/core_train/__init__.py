@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from core_train.augment import Augment
 from core_train.batches import ArrayBatches, Batches, BatchSource, EpochSampler, gather, prefetch
-from core_train.hardware import Hardware, Plan, hardware, keep_freed_memory, plan_precision, prepare_process
+from core_train.hardware import Hardware, Plan, hardware, plan_precision, prepare_process
 from core_train.images import to_input
 from core_train.inference import chunks, fold_batch_norm, predict_batches
+from core_train.memory import keep_freed_memory
 from core_train.optim import adamw
 from core_train.schedules import Schedule, constant, cosine, polynomial
 from core_train.seeds import numpy_generator, seed_from_name, seed_torch, torch_generator

@@ -1,8 +1,7 @@
 """Random geometric and photometric changes of a batch, for images with the labels that move with them.
 
 Axes: N images, H rows, W columns, P points, A coordinate axes. Pixel (0, 0) has its centre at (x, y) = (0, 0). A
-matrix `(2, 3)` maps
-source to output pixels: (x', y') = M (x, y, 1).
+matrix `(2, 3)` maps source to output pixels: (x', y') = M (x, y, 1).
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ class Augment:
     its own.
 
     Knows the keys `image (N, H, W, 3) uint8`, `uv (N, H, W, A) float32` (NaN: no label), `part (N, H, W)` integer (0:
-    background,
-    also outside the source) and `points (N, P, 2)` px; other keys pass unchanged.
+    background, also outside the source) and `points (N, P, 2)` px; other keys pass unchanged.
 
     Attributes:
         size: (H, W) of the output, a crop about the (shifted) image centre; None keeps the size.
@@ -34,8 +32,7 @@ class Augment:
         rotation: largest angle in degrees, either way (the paper: 30).
         shift: largest shift, either way, as a fraction of the source size.
         mirror: swaps left and right of a whole batch, labels included (only the package knows its mirror pairs);
-            applied to half of
-            the samples.
+            applied to half of the samples.
         brightness: largest change of the grey level, either way, as a fraction of 255.
         contrast: largest change of each channel's gain, either way.
     """
@@ -120,9 +117,9 @@ def warp_coordinates(uv: np.ndarray, matrices: np.ndarray, size: tuple[int, int]
     """Resample `(N, H, W, A)` template coordinates to `(N, *size, A)` float32; NaN where the nearest source pixel has
     none.
 
-    Bilinear where all four neighbours are labelled and belong together; at edges, and where the result is further than
-    `jump` from
-    the nearest label (one surface hides another), the nearest label is kept: a mean of both sides would lie on neither.
+    Bilinear where all four neighbours are labelled and belong together; at edges, and where the result is further
+    than `jump` from the nearest label (one surface hides another), the nearest label is kept: a mean of both sides
+    would lie on neither.
     """
     output = np.empty((len(uv), *size, uv.shape[3]), np.float32)
     for field, matrix, out in zip(uv, matrices, output, strict=True):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
 from dataclasses import dataclass
 from typing import Literal
 
 import joblib
 import torch
+
+from core_train.memory import keep_freed_memory
 
 Precision = Literal["32-true", "bf16-mixed"]
 
@@ -78,22 +78,6 @@ def prepare_process(plan: Plan) -> None:
     torch.set_num_threads(plan.threads)
     if plan.device == "cpu":
         keep_freed_memory()
-
-
-def keep_freed_memory() -> bool:
-    """Tell glibc's allocator not to return large blocks to the system; True where that worked.
-
-    By default every activation above 128 KiB .. 32 MiB is mapped and unmapped anew, and each step pays page faults for
-    all of them.
-    """
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # another C library
-        return False
-    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
-    return bool(mallopt(mmap_threshold, 2**30)) and bool(mallopt(trim_threshold, 2**31 - 1))
 
 
 def _cuda_bf16() -> bool:

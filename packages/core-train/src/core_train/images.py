@@ -13,8 +13,7 @@ def to_input(images: Tensor) -> Tensor:
     """Turn `(N, H, W, C)` uint8 pixels into `(N, C, H, W)` float32 in about [-2, 2]: (x - 127.5) / 64.
 
     The pixels stay where they are in memory, so the result is laid out channels-last, which convolutions on CPU and
-    CUDA prefer.
-    Raises TypeError for anything but uint8, since the scale of other types cannot be known.
+    CUDA prefer. Raises TypeError for anything but uint8, since the scale of other types cannot be known.
     """
     if images.dtype != torch.uint8:
         raise TypeError(f"pixels are uint8, not {images.dtype}")

@@ -1,8 +1,7 @@
 """`fit_module`: one training run, on Lightning's Trainer, that survives being killed.
 
 Everything random is a function of seed and step (see `batches`), so a run that was killed and resumed ends, on a CPU
-in float32,
-with the very weights of a run that was not.
+in float32, with the very weights of a run that was not.
 """
 
 from __future__ import annotations
@@ -39,8 +38,7 @@ class Budget:
     """How long to train: a number of steps or of epochs, and, as an additional limit, seconds of training time.
 
     Only the first two give the same result on every machine. Raises ValueError when not exactly one of them is given,
-    or
-    a number is not positive.
+    or a number is not positive.
     """
 
     steps: int | None = None
@@ -97,8 +95,8 @@ def fit_module(
     """Train `module` in place.
 
     The module gives `training_step(batch, batch_idx) -> loss` and `configure_optimizers`; its initial weights are the
-    caller's
-    (see `seed_torch`). It ends on the CPU, in evaluation mode, holding the averaged weights when `averaging` is set.
+    caller's (see `seed_torch`). It ends on the CPU, in evaluation mode, holding the averaged weights when `averaging`
+    is set.
 
     Args:
         batches: the training stream; made ahead of time in a background thread.

@@ -20,8 +20,7 @@ def polynomial(power: float = 0.9, *, warmup: float = 0.0, start: float = 0.1) -
     """(1 - t)^power, after a linear warm-up from `start` over the first `warmup` of the run.
 
     DenseReg Sec. 5.1: "a base learning rate of 0.001 with a polynomial decay policy", after "a warm start for a few
-    iterations".
-    The power 0.9 is DeepLab's, which the paper's network extends; the paper prints none.
+    iterations". The power 0.9 is DeepLab's, which the paper's network extends; the paper prints none.
     """
     return _warmed(lambda t: max(1.0 - t, 0.0) ** power, warmup, start)
 

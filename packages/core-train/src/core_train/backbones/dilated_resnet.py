@@ -10,8 +10,7 @@ class DilatedResNet101(nn.Module):
     """torchvision's ResNet-101 without its classifier, strides 16 and 32 replaced by dilation.
 
     Parameter names are torchvision's (without `fc`), so its state dict loads. Nothing is downloaded; the paper starts
-    from weights
-    trained for MS COCO segmentation, which are the user's to give.
+    from weights trained for MS COCO segmentation, which are the user's to give.
 
     Attributes:
         out_channels, stride: of the output, 2048 and 8.

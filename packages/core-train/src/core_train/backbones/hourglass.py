@@ -44,8 +44,7 @@ class UpUnit(nn.Module):
     """Doubling of the resolution, then a 3x3 atrous and a 3x3 convolution with as many channels.
 
     The paper does not print how the resolution doubles. Here each pixel is repeated, so that the atrous convolution
-    (rate 2) on the
-    fine grid sees at its nine taps nine different pixels of the coarse one.
+    (rate 2) on the fine grid sees at its nine taps nine different pixels of the coarse one.
     """
 
     def __init__(self, channels: int) -> None:
@@ -90,8 +89,7 @@ class Hourglass(nn.Module):
     """Stem and a stack of hourglasses.
 
     The stem is Newell's: 7x7 convolution of stride 2, module, pooling, module; so the output has stride 4. Each
-    hourglass after the first
-    sees the features before the last one plus a 1x1 convolution of that one's output.
+    hourglass after the first sees the features before the last one plus a 1x1 convolution of that one's output.
 
     Args:
         width: channels, a multiple of 16 (the paper prints none; Newell's is 256).
