@@ -9,8 +9,6 @@ evaluators approximate the integral by some quadrature; theirs are in `CONVENTIO
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import numpy as np
@@ -19,37 +17,24 @@ from numpy.typing import ArrayLike, NDArray
 from core_eval.contracts import Metric
 from core_eval.errors import InputError
 from core_eval.nme import Distance, PointProtocol, error_metric
+from core_eval.quadrature import Quadrature, plain_mean, trapezoid
 from core_eval.statistics import over_samples
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Convention:
-    """How a public evaluator integrates the CED.
-
-    `rule` maps the limit to (T,) thresholds and the (T,) weights of the curve's values there, in the unit of the
-    limit; `strict` says whether an error equal to a threshold is above it. None stands for the exact integral.
-    """
-
-    rule: Callable[[float], tuple[Floats, Floats]] | None
-    strict: bool
-    source: str
-
-
 def _simpson(limit: float) -> tuple[Floats, Floats]:
-    from scipy.integrate import simpson
-
     grid = np.arange(
         0.0, limit + 1e-4, 1e-4
     )  # one step too many for some limits, 0.05 and 0.07 among them: as published
-    return grid, np.asarray(simpson(np.eye(len(grid)), x=grid))
+    return grid, _simpson_weights(len(grid))
 
 
-def _trapezoid(limit: float) -> tuple[Floats, Floats]:
-    grid = np.linspace(0.0, limit, 2000)
-    steps = np.diff(grid)
-    return grid, (np.append(steps, 0.0) + np.append(0.0, steps)) / 2
+@lru_cache(maxsize=8)
+def _simpson_weights(count: int) -> Floats:
+    from scipy.integrate import simpson
+
+    return np.asarray(simpson(np.eye(count), dx=1e-4))
 
 
 def _histogram(limit: float) -> tuple[Floats, Floats]:
@@ -59,24 +44,24 @@ def _histogram(limit: float) -> tuple[Floats, Floats]:
     return edges[1:], widths
 
 
-def _thousandths(limit: float) -> tuple[Floats, Floats]:
-    count = round(1000 * limit)
-    return np.linspace(0.0, 1.0, 1000)[:count], np.full(count, limit / count)
-
-
-CONVENTIONS: dict[str, Convention] = {
-    "closed-form": Convention(None, False, "the definition; what this project reports"),
-    "menpo-simpson": Convention(
+CONVENTIONS: dict[str, Quadrature] = {
+    "closed-form": Quadrature(None, False, "the definition; what this project reports"),
+    "menpo-simpson": Quadrature(
         _simpson, False, "menpofit and its many copies: Simpson over arange(0, t + 1e-4, 1e-4)"
     ),
-    "trapezoid-2000": Convention(
-        _trapezoid, True, "D-X-Y/landmark-detection: trapezoid over linspace(0, t, 2000), e < x"
+    "trapezoid-2000": Quadrature(
+        trapezoid(lambda limit: np.linspace(0.0, limit, 2000)),
+        True,
+        "D-X-Y/landmark-detection: linspace(0, t, 2000), e < x",
     ),
-    "histogram": Convention(_histogram, True, "sum over a cumulative numpy.histogram of 1000 bins on [0, t]"),
-    "rectangle-0.001": Convention(_thousandths, True, "FAN: mean over the first 1000 t of linspace(0, 1, 1000), e < x"),
+    "histogram": Quadrature(_histogram, True, "sum over a cumulative numpy.histogram of 1000 bins on [0, t]"),
+    "rectangle-0.001": Quadrature(
+        plain_mean(lambda limit: np.linspace(0.0, 1.0, 1000)[: round(1000 * limit)]),
+        True,
+        "FAN: mean over the first 1000 t of linspace(0, 1, 1000), e < x",
+    ),
 }
-"""Published ways to compute the area under the CED. A grid needs no more than its weights: the area is the mean over
-images of the weights of the thresholds that the image's error stays below."""
+"""Ways to compute the area under the CED, by name: ours, and published ones that differ from it."""
 
 FAILURE_CONVENTIONS: dict[str, str] = {
     "closed-form": "e<=t",  # our definition
@@ -107,15 +92,6 @@ def ced_curve(errors: ArrayLike, thresholds: ArrayLike) -> Floats:
     return np.searchsorted(ordered, np.asarray(thresholds, dtype=np.float64), side="right") / ordered.size
 
 
-@lru_cache(maxsize=32)
-def _tails(convention: str, limit: float) -> tuple[Floats, Floats]:
-    """(T,) thresholds and (T + 1,) areas of an image whose error stays below the last T - k of them."""
-    rule = CONVENTIONS[convention].rule
-    assert rule is not None
-    grid, weights = rule(limit)
-    return grid, np.append(np.cumsum(weights[::-1])[::-1], 0.0) / limit
-
-
 def image_areas(errors: ArrayLike, limit: float, convention: str = "closed-form") -> Floats:
     """(N,) errors -> (N,) areas under each image's own CED on [0, limit], whose mean is the area under the CED.
 
@@ -123,11 +99,7 @@ def image_areas(errors: ArrayLike, limit: float, convention: str = "closed-form"
     """
     if convention not in CONVENTIONS:
         raise InputError(f"unknown convention {convention!r}; known: {', '.join(CONVENTIONS)}", field="convention")
-    if convention == "closed-form":
-        return np.clip(1.0 - _errors(errors) / _limit(limit), 0.0, 1.0)
-    grid, tails = _tails(convention, _limit(limit))
-    below = np.searchsorted(grid, _errors(errors), side="right" if CONVENTIONS[convention].strict else "left")
-    return np.asarray(tails[below])
+    return CONVENTIONS[convention].areas(_errors(errors), _limit(limit))
 
 
 def area_under_ced(errors: ArrayLike, limit: float, convention: str = "closed-form") -> float:
@@ -142,7 +114,7 @@ def failures(errors: ArrayLike, limit: float, convention: str = "closed-form") -
         known = ", ".join(FAILURE_CONVENTIONS)
         raise InputError(f"unknown convention {convention!r}; known: {known}", field="convention")
     if convention == "menpo-simpson":
-        return np.asarray(values > _tails(convention, _limit(limit))[0][-1])
+        return np.asarray(values > _simpson(_limit(limit))[0][-1])
     return np.asarray(values >= _limit(limit) if convention == "strict-less" else values > _limit(limit))
 
 
