@@ -185,8 +185,8 @@ def test_half_precision_maps_give_a_float32_loss():
 )
 def test_interpolation_is_torchs(source, target):
     maps = torch.randn(2, 3, *source, generator=torch.Generator().manual_seed(0))
-    positions = torch.arange(2 * torch.Size(target).numel())
-    index, weight = interpolation(positions, source, target)
+    image, pixel = torch.ones(2, torch.Size(target).numel()).nonzero().unbind(1)
+    index, weight = interpolation(image, pixel, source, target)
     assert torch.allclose(weight.sum(1), torch.ones(()), atol=1e-6)
     rows = maps.movedim(1, -1).reshape(-1, 3)
     expected = upsample(maps, target).movedim(1, -1).reshape(-1, 3)

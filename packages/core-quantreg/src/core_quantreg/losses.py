@@ -66,17 +66,15 @@ def quant_loss(
     """
     picked = _contributing(output, u, part, max_positions, generator)
     true_q, true_r = encode(picked.u, output.bins)
-    residuals = picked.take(output.residuals, output)
-    r = residuals.gather(2, true_q[..., None]).squeeze(2)
+    r = picked.take(output.residuals, output, true_q)
     if output.absolute:
         r = r - true_q / output.bins
-    count = max(picked.count, 1)
-    residual = F.smooth_l1_loss(r, true_r.to(r.dtype), beta=beta, reduction="sum") / count
+    residual = F.smooth_l1_loss(r, true_r.to(r.dtype), beta=beta, reduction="sum") / picked.count
     if output.logits is None:
         bins = residual.new_zeros(())
     else:
         logits = picked.take(output.logits, output)
-        bins = F.cross_entropy(logits.flatten(0, 1), true_q.flatten(), reduction="sum") / count
+        bins = F.cross_entropy(logits.flatten(0, 1), true_q.flatten(), reduction="sum") / picked.count
     part_loss = _part_loss(output, picked.part)
     scale = residual_weight(output.bins) if weight is None else weight
     return QuantLoss(part_loss + bins + scale * residual, part_loss, bins, residual)
@@ -100,42 +98,57 @@ def mixture_loss(
     experts = picked.take(output.residuals, output)
     logits = None if output.logits is None else picked.take(output.logits, output)
     decoded = decode_soft(logits, experts, dim=2, absolute=output.absolute)
-    residual = F.smooth_l1_loss(decoded, picked.u.to(decoded.dtype), beta=beta, reduction="sum") / max(picked.count, 1)
+    residual = F.smooth_l1_loss(decoded, picked.u.to(decoded.dtype), beta=beta, reduction="sum") / picked.count
     part_loss = _part_loss(output, picked.part)
     return QuantLoss(part_loss + weight * residual, part_loss, residual.new_zeros(()), residual)
 
 
 @dataclass(frozen=True, slots=True)
 class _Picked:
-    """M contributing positions: coordinates `(M, A)`, chart `(M,)` from 0, neighbours and weights `(M, J)`; all
-    labels."""
+    """M contributing positions.
+
+    Attributes:
+        u: true coordinates `(M, A)`.
+        image, pixel: where they are, long `(M,)`; pixels are flat indices into S.
+        chart: true chart from 0, long `(M,)`; None without charts.
+        part: the labels of all positions `(N, *S)`.
+    """
 
     u: Tensor
+    image: Tensor
+    pixel: Tensor
     chart: Tensor | None
-    index: Tensor
-    weight: Tensor
     part: Tensor
-    count: int
 
-    def take(self, maps: Tensor, output: QuantOutput) -> Tensor:
-        """Interpolate `(N, [P,] A, K, *s)` at the positions, in each one's own chart: `(M, A, K)`, float32 or
-        float64."""
-        maps = maps if maps.dtype == torch.float64 else maps.float()
+    @property
+    def count(self) -> int:
+        """M, or 1 when there is none: what sums are divided by."""
+        return max(len(self.pixel), 1)
+
+    def take(self, maps: Tensor, output: QuantOutput, chosen: Tensor | None = None) -> Tensor:
+        """Interpolate `(N, [P,] A, K, *s)` at the positions, in each one's own chart, float32 or float64.
+
+        Returns all bins `(M, A, K)`, or those `chosen` `(M, A)` alone, `(M, A)`, without ever reading the others.
+        """
         axes, bins = maps.shape[output.dim - 1 : output.dim + 1]
-        # Channels last: one row of A K numbers for each position (and chart).
-        rows = maps.flatten(1, output.dim).movedim(1, -1).reshape(-1, axes * bins)
-        index = self.index
+        # One row of A K numbers for each position (and chart) of the small maps.
+        rows = _full(maps).flatten(1, output.dim).movedim(1, -1).reshape(-1, axes * bins)
+        index, weight = interpolation(self.image, self.pixel, output.size, self.part.shape[1:])
         if self.chart is not None:
             index = index * maps.shape[1] + self.chart[:, None]
-        return sample_rows(rows, index, self.weight).view(-1, axes, bins)
+        if chosen is None:
+            return sample_rows(rows, index, weight).view(-1, axes, bins)
+        column = torch.arange(axes, device=rows.device) * bins + chosen
+        cells = (index[:, None] * (axes * bins) + column[..., None]).flatten(0, 1)
+        return sample_rows(rows.reshape(-1, 1), cells, weight.repeat_interleave(axes, 0)).view(-1, axes)
 
 
 def _contributing(
     output: QuantOutput, u: Tensor, part: Tensor | None, limit: int | None, generator: torch.Generator | None
 ) -> _Picked:
     """Check shapes and find the positions which count in the coordinate losses."""
-    axes, size = output.residuals.shape[output.dim - 1], u.shape[2:]
-    if u.shape[:2] != (len(output.residuals), axes) or len(size) != len(output.size):
+    axes = output.residuals.shape[output.dim - 1]
+    if u.shape[:2] != (len(output.residuals), axes) or u.ndim - 2 != len(output.size):
         raise ValueError(
             f"coordinates of shape {tuple(u.shape)} do not fit maps of shape {tuple(output.residuals.shape)}"
         )
@@ -149,19 +162,17 @@ def _contributing(
         raise ValueError(f"parts of shape {tuple(part.shape)} do not fit coordinates of shape {tuple(u.shape)}")
     else:
         labelled = labelled & (part > 0)
-    positions = labelled.flatten().nonzero().squeeze(1)
-    if limit is not None and len(positions) > limit:
-        draw = torch.randint(len(positions), (limit,), generator=generator, device=positions.device)
-        positions = positions[draw]
-    index, weight = interpolation(positions, output.size, size)
-    return _Picked(
-        u=u.movedim(1, -1).reshape(-1, axes)[positions],
-        chart=part.flatten()[positions] - 1 if charts else None,
-        index=index,
-        weight=weight,
-        part=part,
-        count=len(positions),
-    )
+    count = len(u)
+    image, pixel = labelled.reshape(count, -1).nonzero().unbind(1)
+    if limit is not None and len(pixel) > limit:
+        draw = torch.randint(len(pixel), (limit,), generator=generator, device=pixel.device)
+        image, pixel = image[draw], pixel[draw]
+    chart = part.reshape(count, -1)[image, pixel] - 1 if charts else None
+    return _Picked(u.reshape(count, axes, -1)[image, :, pixel], image, pixel, chart, part)
+
+
+def _full(maps: Tensor) -> Tensor:
+    return maps if maps.dtype == torch.float64 else maps.float()
 
 
 def _part_loss(output: QuantOutput, part: Tensor) -> Tensor:
@@ -169,5 +180,5 @@ def _part_loss(output: QuantOutput, part: Tensor) -> Tensor:
     if output.part is None:
         return output.residuals.new_zeros((), dtype=torch.float32)
     known = (part != IGNORE).sum().clamp(min=1)
-    scores = upsample(output.part if output.part.dtype == torch.float64 else output.part.float(), part.shape[1:])
+    scores = upsample(_full(output.part), part.shape[1:])
     return F.cross_entropy(scores, part, ignore_index=IGNORE, reduction="sum") / known
