@@ -182,3 +182,60 @@ def keypoint_similarity(
                 out[pair] = total / labelled
                 pair += 1
     return out
+
+
+@njit(cache=True)
+def geodesic_similarity(
+    maps: NDArray[np.uint8],
+    boxes: Floats,
+    sizes: Ints,
+    per_pixel: bool,
+    points: Floats,
+    annotated: Ints,
+    kappas: Floats,
+    table: NDArray[np.int32],
+    mesh_vertex: Ints,
+    codes: NDArray[np.uint16],
+    step: float,
+    unreachable: int,
+) -> Floats:
+    """(D, G) geodesic point similarity, with a NaN for an unknown chart; see `core_eval.gps.gps_candidates`."""
+    out = np.zeros((len(boxes), len(points)))
+    for d in range(len(boxes)):
+        x, y, width, height = boxes[d]
+        rows, columns = sizes[d]
+        for g in range(len(points)):
+            total, count = 0.0, 0
+            for q in range(points.shape[1]):
+                if annotated[g, q] < 0:
+                    continue
+                count += 1
+                across, down = points[g, q, 0] - x, points[g, q, 1] - y
+                if per_pixel:
+                    # the public evaluators truncate towards zero, so that up to a pixel before the box is inside
+                    if not (-1 < across < columns and -1 < down < rows):
+                        continue
+                    column, row = int(across), int(down)
+                else:
+                    if not (0 <= across < width and 0 <= down < height):
+                        continue
+                    column = min(int(across / width * columns), columns - 1)
+                    row = min(int(down / height * rows), rows - 1)
+                if maps[d, row, column, 0] >= len(table):
+                    out[d, g] = np.nan
+                    return out
+                found = table[maps[d, row, column, 0], maps[d, row, column, 1], maps[d, row, column, 2]]
+                if found < 0:
+                    continue
+                i, j = mesh_vertex[annotated[g, q]], mesh_vertex[found]
+                distance = 0.0
+                if i != j:
+                    high, low = max(i, j), min(i, j)
+                    code = codes[high * (high - 1) // 2 + low]
+                    if code == unreachable:
+                        continue
+                    distance = code * step
+                total += np.exp(-(distance * distance) / (2 * kappas[annotated[g, q]] ** 2))
+            if count > 0:
+                out[d, g] = total / count
+    return out

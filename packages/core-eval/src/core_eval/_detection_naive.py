@@ -9,9 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from core_eval.average_precision import AREAS, RECALLS, THRESHOLDS, Rules
 from core_eval.candidates import Candidates
+from core_eval.contracts import Arrays
+from core_eval.surface import ChartSurface
 
 Floats = NDArray[np.float64]
 
@@ -139,3 +142,46 @@ def oks_naive(detected: Floats, annotated: Floats, area: float, box: Floats, sig
         labelled = np.ones_like(labelled)
     spread = 2 * (2 * np.asarray(sigmas)[labelled]) ** 2 * (area + np.spacing(1))
     return float(np.exp(-(offsets**2).sum(axis=1) / spread).mean())
+
+
+def closest_naive(surface: ChartSurface, part: int, place: Floats) -> int:
+    """`ChartSurface.closest` of one point: all chart vertices of the part, the first of the nearest."""
+    if part == 0 or np.isnan(place).any():
+        return -1
+    members = np.flatnonzero(surface.part == part)
+    return int(members[np.argmin(cdist(place[None], surface.uv[members])[0])])
+
+
+def geodesic_naive(surface: ChartSurface, first: int, second: int) -> float:
+    """`ChartSurface.distances` of one pair of chart vertices."""
+    if first < 0 or second < 0:
+        return np.inf
+    i, j = sorted((int(surface.vertex[first]), int(surface.vertex[second])))
+    if i == j:
+        return 0.0
+    code = surface.geodesics.codes[j * (j - 1) // 2 + i]
+    return np.inf if code == 65535 else float(code) * surface.geodesics.step
+
+
+def gps_naive(prediction: Arrays, target: Arrays, surface: ChartSurface, kappas: Floats) -> Floats:
+    """(D, G) GPS of one image, a point at a time as the public evaluators do it: kappas (C,) in metres by part.
+
+    Maps have one cell a pixel (``sizes`` is given), since that is what the public format stores.
+    """
+    out = np.zeros((len(prediction["scores"]), len(target["boxes"])))
+    for d, (x, y, width, height) in enumerate(prediction["boxes"]):
+        for g, (points, vertices) in enumerate(zip(target["surface_points"], target["surface_vertices"], strict=True)):
+            values = []
+            for point, vertex in zip(points, vertices, strict=True):
+                if vertex < 0 or np.isnan(point).any():
+                    continue
+                column, row = int(point[0] - x), int(point[1] - y)
+                found = -1
+                if 0 <= column < int(width) and 0 <= row < int(height):
+                    part, u, v = prediction["iuv"][d, row, column]
+                    found = closest_naive(surface, int(part), np.array([u, v]) / 255.0)
+                kappa = kappas[surface.part[vertex] - 1]
+                values.append(np.exp(-(geodesic_naive(surface, vertex, found) ** 2) / (2 * kappa**2)))
+            if values:
+                out[d, g] = np.mean(values)
+    return out

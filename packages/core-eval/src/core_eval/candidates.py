@@ -121,13 +121,23 @@ def gather(items: Sequence[Arrays], key: str, tail: tuple[int, ...], *, missing:
     wrong = [shape for shape in shapes if shape[1:] != tail or not shape]
     if wrong:
         raise InputError(f"expected shape {('rows', *tail)}, got {wrong[0]}".replace("'", ""), field=key)
-    rows = [shape[0] for shape in shapes]
+    lengths = [shape[0] for shape in shapes]
     for index, item in enumerate(items):
         if "count" in item:
             count = int(item["count"])
-            if not 0 <= count <= rows[index]:
-                raise InputError(f"{count} rows are declared real, but there are {rows[index]}", field="count")
-            arrays[index], rows[index] = arrays[index][:count], count
-    starts = np.zeros(len(rows) + 1, dtype=np.int64)
-    np.cumsum(rows, out=starts[1:])
+            if not 0 <= count <= lengths[index]:
+                raise InputError(f"{count} rows are declared real, but there are {lengths[index]}", field="count")
+            arrays[index], lengths[index] = arrays[index][:count], count
+    starts = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=starts[1:])
     return np.concatenate(arrays).astype(np.float64, copy=False), starts
+
+
+def rows(arrays: Arrays, key: str, tail: tuple[int, ...], count: int, side: str) -> Floats:
+    """The (count, *tail) finite rows of one array of one image; raises `InputError` for anything else."""
+    values, starts = gather([arrays], key, tail, missing=f"no {side} array of that name")
+    if starts[1] != count:
+        raise InputError(f"expected {count} rows, got {starts[1]}", field=key)
+    if not np.isfinite(values).all():
+        raise InputError(f"a {side} value is not finite", field=key)
+    return values

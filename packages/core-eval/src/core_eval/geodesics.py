@@ -115,7 +115,7 @@ def geodesic_table(
 def _load(home: Path, count: int) -> GeodesicTable:
     try:
         facts: dict[str, Any] = json.loads((home / "table.json").read_text("utf-8"))
-        codes = np.load(home / "codes.npy", mmap_mode="r", allow_pickle=False)
+        codes = np.load(home / "codes.npy", mmap_mode="c", allow_pickle=False)
         step = float(facts["step"])
         sound = facts["vertices"] == count and 0 < step < np.inf
     except (OSError, ValueError, KeyError, TypeError) as reason:

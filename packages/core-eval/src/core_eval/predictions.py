@@ -94,22 +94,29 @@ def _write(stream: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
 
 def load_predictions(path: Path) -> Predictions:
     """Read a prediction file. Raises `InputError` for anything that is not one; sizes are checked before allocation."""
+    arrays = read_arrays(path)
+    ids = arrays.pop("ids", None)
+    if ids is None or ids.ndim != 1 or ids.dtype.kind != "U":
+        raise InputError("expected a one-dimensional text array", file=path, field="ids")
+    try:
+        names = [str(sample) for sample in ids]
+    except (ValueError, SystemError) as reason:  # an array of text may hold values that are no characters
+        raise InputError(f"not a readable .npz: {reason}", file=path) from None
+    return Predictions.of(names, arrays, file=path)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of a ``.npz`` from anywhere. Raises `InputError` for anything else, before anything is allocated."""
     try:
         _check_sizes(path)
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-        ids = arrays.pop("ids", None)
-        # An array of text may hold values that are no characters: converting them raises, so it happens in here.
-        names = [str(sample) for sample in ids] if ids is not None and ids.ndim == 1 and ids.dtype.kind == "U" else None
+            return {key: archive[key] for key in archive.files}
     except InputError:
         raise
     except FileNotFoundError:
         raise InputError("no such file", file=path) from None
     except Exception as reason:  # numpy and zipfile raise a dozen kinds for hostile bytes
         raise InputError(f"not a readable .npz: {reason or type(reason).__name__}", file=path) from None
-    if names is None:
-        raise InputError("expected a one-dimensional text array", file=path, field="ids")
-    return Predictions.of(names, arrays, file=path)
 
 
 def sha256(path: Path) -> str:
