@@ -203,5 +203,7 @@ def test_what_does_not_fit_is_refused():
         quant_loss(output, u[:, :1], part)
     with pytest.raises(ValueError, match="parts of shape"):
         quant_loss(output, u, part[:, :-1])
+    with pytest.raises(ValueError, match="uint16"):
+        quant_loss(output, torch.zeros(u.shape, dtype=torch.uint16), part)
     with pytest.raises(ValueError, match="cannot be resized"):
         output.upsample((4,))

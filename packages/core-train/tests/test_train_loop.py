@@ -169,11 +169,11 @@ def test_a_diverging_run_is_an_error(helper, tmp_path):
 
 def test_errors_of_the_data_and_ctrl_c_reach_the_caller(helper, tmp_path):
     class Broken(helper["Source"]):
-        def batch(self, indices):
+        def fetch(self, indices):
             raise InputError("broken image", file="a.png")
 
     class Stopped(helper["Source"]):
-        def batch(self, indices):
+        def fetch(self, indices):
             raise KeyboardInterrupt
 
     handler = signal.getsignal(signal.SIGINT)

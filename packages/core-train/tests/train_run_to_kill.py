@@ -27,7 +27,7 @@ class Source:
     def __len__(self):
         return len(self.x)
 
-    def batch(self, indices):
+    def fetch(self, indices):
         time.sleep(self.delay)
         return {"x": self.x[indices], "y": self.y[indices]}
 

@@ -152,6 +152,8 @@ def _contributing(
         raise ValueError(
             f"coordinates of shape {tuple(u.shape)} do not fit maps of shape {tuple(output.residuals.shape)}"
         )
+    if not u.is_floating_point():  # an encoded map, in which nothing is NaN
+        raise ValueError(f"coordinates are floating-point numbers in [0, 1], not {u.dtype}")
     labelled = torch.isfinite(u).all(1)
     charts = output.dim == 3
     if part is None:

@@ -29,11 +29,11 @@ class Batches(Protocol):
 
 
 class BatchSource(Protocol):
-    """Samples which can be fetched many at a time: arrays `(N, ...)` by key."""
+    """Samples which can be fetched many at a time: `{key: (N, ...)}`, decoded, as a sample's arrays are."""
 
     def __len__(self) -> int: ...
 
-    def batch(self, indices: np.ndarray) -> Mapping[str, np.ndarray]: ...
+    def fetch(self, indices: np.ndarray) -> Mapping[str, np.ndarray]: ...
 
 
 class EpochSampler:
@@ -70,7 +70,7 @@ class ArrayBatches:
     """Shuffled, transformed training batches `{key: tensor (N, ...)}` of a source of samples.
 
     Args:
-        source: has `batch(indices) -> {key: (N, ...)}`, or is a sequence of samples with `inputs` and `target` arrays.
+        source: has `fetch(indices) -> {key: (N, ...)}`, or is a sequence of samples with `inputs` and `target` arrays.
         batch_size: N.
         seed: name parts for the order and the transforms.
         keys: keep only these keys of the samples (all by default).
@@ -104,7 +104,7 @@ def gather(source: BatchSource | Sequence[Any], indices: np.ndarray, keys: Seque
 
     Raises ValueError when an input and a target share a name, and KeyError when a key is missing.
     """
-    fetch = getattr(source, "batch", None)
+    fetch = getattr(source, "fetch", None)
     if fetch is not None:
         arrays = dict(fetch(indices))
         return arrays if keys is None else {key: arrays[key] for key in keys}
