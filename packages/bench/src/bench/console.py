@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
-PIPED_WIDTH = 140
+PIPED_WIDTH = 160
 
 
 def output() -> Console:
@@ -29,3 +31,14 @@ def grid(*headings: str, title: str = "") -> Grid:
     for heading in headings:
         table.add_column(escape(heading))
     return table
+
+
+@contextlib.contextmanager
+def bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error; what it yields is called with (done, in all). Appears with the first call."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=progress(), transient=True) as shown:
+        task = shown.add_task(title, total=None, visible=False)
+        yield lambda done, total: shown.update(task, completed=done, total=total, visible=True)

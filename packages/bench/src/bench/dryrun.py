@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 
 from bench.cache import Cache
-from bench.execute import Job, data_of, keys_of
+from bench.jobs import Job, data_of, keys_of
 from bench.reproduce import Prepared
 from bench.store import Store
 from core_eval import Dataset, Result

@@ -8,25 +8,19 @@ from __future__ import annotations
 
 import shutil
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import cache as memoise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench import cache as caches
 from bench import registry, samples, usage
 from bench.cache import Cache, Keys
 from bench.files import full_disk, locked, new_folder, read_json, write_json
-from bench.plan import Run
+from bench.jobs import Job, Outcome, data_of, kept_arrays, keys_of, metrics_of
 from bench.samples import Samples
-from bench.spec import Benchmark, MetricChoice, Table
 from core_eval import (
     Arrays,
-    Dataset,
     InputError,
     Method,
     Metric,
@@ -42,107 +36,28 @@ from core_eval import (
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a run finds and leaves things; picklable, so that it travels to a worker process."""
-
-    cache: Path
-    root: Path | None
-    allow_partial: bool
-    commit: str
-    dirty: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run gave: one result per column (all values, or all errors), and the values they reduce."""
-
-    run: Run
-    results: tuple[Result, ...]
-    samples: Samples | None
-    cached: bool
-    seconds: float
-    bad_input: bool = False
-    traceback: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A run with all that is needed to carry it out in another process."""
-
-    run: Run
-    place: Place
-    benchmark: Benchmark
-    metrics: dict[str, str] = field(default_factory=dict)  # column -> metric
-
-
-@memoise
-def dataset(name: str, place: Place, scored: bool) -> Dataset:
-    """The data set of that id. A real one that is not scored (only trained on) needs its own root, so gets none."""
-    made: Dataset = registry.make(
-        "dataset",
-        name,
-        {"cache": place.cache, "root": place.root if scored else None, "allow_partial": place.allow_partial},
-    )
-    return made
-
-
-def metric(choice: MetricChoice) -> Metric:
-    """The metric with the protocol's choices."""
-    made: Metric = registry.make("metric", choice.metric, {"name": choice.name, **choice.options})
-    return made
-
-
-def jobs(runs: Sequence[Run], table: Table, benchmark: Benchmark, place: Place) -> list[Job]:
-    """One job per run."""
-    return [
-        Job(run, place, benchmark, {name: table.columns[name].metric or "" for name in run.columns}) for run in runs
-    ]
-
-
-def data_of(run: Run, place: Place) -> tuple[Dataset, Dataset]:
-    """Training data set and scored data set; one object where they are the same."""
-    scored = dataset(run.dataset, place, run.data == "real")
-    return (scored if run.train.dataset == run.dataset else dataset(run.train.dataset, place, False)), scored
-
-
-def keys_of(job: Job) -> Keys:
-    """The keys of a job's products. Raises `InputError` for ids, splits or options that do not exist."""
-    run = job.run
-    train, scored = data_of(run, job.place)
-    metrics = _metrics(job)
-    return caches.keys(
-        run,
-        train={split: train.fingerprint(split) for split in (run.train.split, run.train.valid)},
-        test=scored.fingerprint(run.split),
-        arrays=_kept(metrics),
-        signatures={name: metric.signature for name, metric in metrics.items()},
-    )
-
-
 def execute(job: Job, say: Say = lambda _: None) -> Outcome:
     """Carry out a run. A failure becomes error results, never a number; only an interrupt is passed on."""
     with usage.measured() as cost:
         try:
             return _execute(job, say)
         except InputError as reason:
-            error, bad = str(reason), True
+            error, bad, trace = str(reason), True, traceback.format_exc()
         except Exception as reason:
-            error, bad = f"{type(reason).__name__}: {reason}", False
-        trace = traceback.format_exc()
+            error, bad, trace = f"{type(reason).__name__}: {reason}", False, traceback.format_exc()
     return Outcome(job.run, _errors(job, error, cost), None, False, cost.seconds, bad, trace)
 
 
 def _execute(job: Job, say: Say) -> Outcome:
     run, store = job.run, Cache(job.place.cache)
     keys = keys_of(job)
-    metrics = _metrics(job)
+    metrics = metrics_of(job)
     file = store.predictions(keys)
     with usage.measured() as cost:
         with locked(store.lock(keys.predictions)):
             cached = store.has_predictions(keys)
             if not cached:
-                _predict(job, keys, store, _kept(metrics), say)
+                _predict(job, keys, store, kept_arrays(metrics), say)
         record = read_json(file.with_suffix(".json"))
         if record is None:
             raise InputError("the record of the predictions is damaged; delete it and run again", file=file)
@@ -277,14 +192,6 @@ def _stack(name: str, values: list[np.ndarray], ids: list[str]) -> np.ndarray:
     return np.stack(values)
 
 
-def _metrics(job: Job) -> dict[str, Metric]:
-    return {name: metric(job.benchmark.metrics[name]) for name in dict.fromkeys(job.metrics.values())}
-
-
-def _kept(metrics: dict[str, Metric]) -> tuple[str, ...]:
-    return tuple(sorted({name for metric in metrics.values() for name in metric.needs}))
-
-
 def _provenance(job: Job, keys: Keys, record: dict[str, Any], failures: dict[str, str]) -> Provenance:
     _, scored = data_of(job.run, job.place)
     partial = getattr(scored, "partial", None)
@@ -321,7 +228,7 @@ def _errors(job: Job, error: str, cost: usage.Usage) -> tuple[Result, ...]:
         predictions="",
         method=job.run.recipe,
     )
-    metrics = _metrics(job)
+    metrics = metrics_of(job)
     text = " ".join(error.split())
     return tuple(
         _result(job, column, metrics[name], None, 0, text, now, provenance) for column, name in job.metrics.items()

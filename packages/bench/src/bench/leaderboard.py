@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bench import execute, overview, pages, plots
+from bench import jobs, overview, pages, plots
 from bench.files import write_bytes, write_text
 from bench.markdown import pictures
 from bench.report import Measured, measure
@@ -58,7 +58,7 @@ def load(workspace: Workspace, key: str) -> Board:
     catalogue, store = workspace.catalogue, Store(workspace.results)
     benchmark = catalogue.benchmark(key)
     tables = tuple(catalogue.tables(key))
-    metrics = {name: execute.metric(choice) for name, choice in benchmark.metrics.items()}
+    metrics = {name: jobs.metric(choice) for name, choice in benchmark.metrics.items()}
     kept = kept_samples(store, benchmark, metrics)
     results: dict[str, list[Result]] = {}
     measured: list[Measured] = []

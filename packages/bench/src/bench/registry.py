@@ -22,6 +22,7 @@ GROUP = "bench.plugins"
 What = Literal["method", "dataset", "metric"]
 Factory = Callable[..., Any]
 _DICTS: dict[What, str] = {"method": "METHODS", "dataset": "DATASETS", "metric": "METRICS"}
+KINDS: tuple[What, ...] = tuple(_DICTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,17 @@ def ids(what: What) -> dict[str, Factory]:
         for plugin in plugins().values()
         for name, factory in sorted(plugin.factories(what).items())
     }
+
+
+def resolve(what: What, name: str) -> str:
+    """The full id of a name that may lack its package. Raises `InputError` if it is unknown or names several."""
+    known = ids(what)
+    fitting = [one for one in known if name in (one, one.partition(":")[2])]
+    if len(fitting) > 1:
+        raise InputError(f"{name!r} is ambiguous: {', '.join(fitting)}")
+    if not fitting:
+        raise InputError(f"unknown {what} {name!r}{nearest(name, known)}")
+    return fitting[0]
 
 
 def factory(what: What, name: str) -> Factory:

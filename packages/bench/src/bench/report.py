@@ -156,7 +156,7 @@ def _cell(
     reported = row.reported.get(column.key, "")
     if row.method is None or column.metric is None:
         waiting = bool(row.needs) or (row.method is not None and not reported)
-        return Cell(column.key, reported, "not run" if waiting else "reported only" if reported else "not applicable")
+        return Cell(column.key, reported, "not run" if waiting else "reported only")
     if not table.measurable(row, column):
         return Cell(column.key, reported, "not applicable")
     if data not in column.data:

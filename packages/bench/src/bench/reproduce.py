@@ -9,17 +9,22 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from bench import execute, usage
+import numpy as np
+
+from bench import jobs as work
+from bench import registry, samples, usage
 from bench.cache import Cache, default_root
-from bench.execute import Job, Outcome, Place
-from bench.plan import Run, plan
+from bench.execute import execute
+from bench.files import full_disk
+from bench.jobs import Job, Outcome, Place
+from bench.plan import plan
 from bench.report import Measured, measure
 from bench.samples import Samples
 from bench.spec import Benchmark, Table
 from bench.store import Store
 from bench.verdicts import ClaimReport, judge
 from bench.workspace import Workspace
-from core_eval import Budget, Kind, Metric, Result
+from core_eval import Budget, InputError, Kind, Metric, Result
 
 Tell = Callable[[str], None]
 
@@ -74,15 +79,17 @@ def prepare(workspace: Workspace, request: Request) -> Prepared:
     benchmark = catalogue.benchmark(table.protocol)
     runs = plan(table, benchmark, data=request.data, budget=request.budget, seeds=request.seeds, rows=request.rows)
     commit, dirty = usage.commit(workspace.root)
+    for one in runs:
+        registry.check_options(registry.factory("method", one.method), one.options, f"method {one.method!r}")
     place = Place(default_root(), request.root, request.allow_partial, commit, dirty)
-    jobs = tuple(execute.jobs(runs, table, benchmark, place))
+    jobs = tuple(work.jobs(runs, table, benchmark, place))
     return Prepared(workspace, table, benchmark, metrics_of(table, benchmark), jobs, place)
 
 
 def metrics_of(table: Table, benchmark: Benchmark) -> dict[str, Metric]:
     """The metrics of the table's columns by name."""
     names = dict.fromkeys(column.metric for column in table.columns.values() if column.metric)
-    return {name: execute.metric(benchmark.metrics[name]) for name in names}
+    return {name: work.metric(benchmark.metrics[name]) for name in names}
 
 
 def run(prepared: Prepared, request: Request, tell: Tell) -> Report:
@@ -90,6 +97,7 @@ def run(prepared: Prepared, request: Request, tell: Tell) -> Report:
     start = time.monotonic()
     store = Store(prepared.workspace.results)
     store.read(prepared.benchmark.key, prepared.table.id)  # a torn file is refused before any work
+    _render(prepared, tell)
     outcomes: list[Outcome] = []
     recorded = 0
     for outcome in _outcomes(prepared.jobs, request.jobs, tell):
@@ -111,6 +119,23 @@ def run(prepared: Prepared, request: Request, tell: Tell) -> Report:
     return Report(measured, judge(measured), tuple(outcomes), recorded, file, time.monotonic() - start)
 
 
+def _render(prepared: Prepared, tell: Tell) -> None:
+    """Render what is missing of the scored splits, with a progress bar, before the runs ask for it piece by piece."""
+    from bench.console import bar
+
+    cache, done = Cache(prepared.place.cache), set()
+    for job in prepared.jobs:
+        split = (job.run.dataset, job.run.split)
+        if split in done or cache.has_predictions(work.keys_of(job)):
+            continue
+        done.add(split)
+        render = getattr(work.data_of(job.run, prepared.place)[1].split(job.run.split), "prepare", None)
+        if callable(render):
+            tell(f"preparing {'/'.join(split)}")
+            with bar("rendering") as progress:
+                render(progress)
+
+
 def record(store: Store, outcome: Outcome, place: Place) -> int:
     """Keep an outcome, its per-sample values first, so that no line ever lacks them; the number of new lines."""
     run = outcome.run
@@ -123,8 +148,6 @@ def record(store: Store, outcome: Outcome, place: Place) -> int:
 
 
 def _copy(source: Path, target: Path) -> None:
-    from bench.files import full_disk
-
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
     try:
@@ -140,15 +163,13 @@ def _outcomes(jobs: Sequence[Job], side_by_side: int, tell: Tell) -> Iterator[Ou
     start, spent = time.monotonic(), 0
 
     def one(at: int, job: Job) -> Outcome:
-        return execute.execute(job, lambda text: tell(f"[{at}/{len(jobs)}] {job.run.label}: {text}"))
+        return execute(job, lambda text: tell(f"[{at}/{len(jobs)}] {job.run.label}: {text}"))
 
     if side_by_side > 1:
         from joblib import Parallel, delayed
 
         tell(f"{len(jobs)} runs, {side_by_side} at a time")
-        source = Parallel(n_jobs=side_by_side, return_as="generator_unordered")(
-            delayed(execute.execute)(job) for job in jobs
-        )
+        source = Parallel(n_jobs=side_by_side, return_as="generator_unordered")(delayed(execute)(job) for job in jobs)
     else:
         source = (one(at, job) for at, job in enumerate(jobs, 1))
     for done, outcome in enumerate(source, 1):
@@ -169,19 +190,26 @@ def duration(seconds: float) -> str:
 
 
 def kept_samples(store: Store, benchmark: Benchmark, metrics: dict[str, Metric]) -> Callable[[Result], Samples | None]:
-    """A loader of the committed per-sample values: None where a run has none, `InputError` where they are damaged."""
-    import numpy as np
+    """A loader of the committed per-sample values; None for a run without any.
 
-    from bench import samples
+    It raises `InputError` for a damaged file, and for values that do not reduce to the recorded number.
+    """
 
     @cache
-    def load(run: str, names: tuple[str, ...]) -> Samples | None:
+    def load(run: str, metric: str) -> Samples | None:
         file = store.samples(benchmark.key, run)
-        return samples.load(file, {name: np.shape(metrics[name].failed) for name in names}) if file.exists() else None
+        return samples.load(file, {metric: np.shape(metrics[metric].failed)}) if file.exists() else None
 
-    return lambda result: load(result.provenance.run, (result.metric,))
+    def checked(result: Result) -> Samples | None:
+        found = load(result.provenance.run, result.metric)
+        if found is not None and result.value is not None:
+            value = metrics[result.metric].reduce(found.values[result.metric])
+            if not np.isclose(value, result.value, rtol=1e-9, atol=1e-12):
+                raise InputError(
+                    f"the values reduce to {value}, but {result.value} is recorded for {result.row!r}",
+                    file=store.samples(benchmark.key, result.provenance.run),
+                    field=result.metric,
+                )
+        return found
 
-
-def pending(runs: Sequence[Run]) -> int:
-    """Number of different models that the runs need."""
-    return len({repr(run.model) for run in runs})
+    return checked

@@ -29,38 +29,44 @@ COLOURS = {
 }
 
 
+WIDE = 150
+
+
 def show(console: Console, report: Report) -> None:
     """The whole report of a reproduction."""
     measured = report.measured
-    console.print(results(measured))
+    console.print(results(measured, wide=console.width >= WIDE))
     console.print(claims(report.claims, measured))
     for line in footer(report):
         console.print(Text(line, style="dim"))
 
 
-def results(measured: Measured) -> Grid:
-    """Printed beside measured values."""
+def results(measured: Measured, *, wide: bool = True) -> Grid:
+    """Printed beside measured values; intervals below the values unless there is room beside them."""
     table = measured.table
+    between = " " if wide else "\n"
     real = measured.data == "real"
     where = "real data" if real else "stand-in data: not comparable with the printed numbers"
     title = f"{table.where}: {table.title} · {where}"
-    shown = grid("System", title=title)
+    shown = grid(title=title)
+    shown.add_column("System")
     for column in table.columns.values():
         heading = escape(texts.heading(column, measured.metric(column.key)))
-        shown.add_column(f"{heading}\nprinted", justify="right")
+        if any(column.key in row.reported for row in table.rows.values()):
+            shown.add_column(f"{heading}\nprinted", justify="right")
         if column.metric is not None:
-            shown.add_column(f"{heading}\n{'measured' if real else 'stand-in'}", justify="right")
-            shown.add_column("95 % interval", justify="left")
+            shown.add_column(f"{heading}\n{'measured' if real else 'stand-in'} [dim]\\[95 %][/dim]")
     shown.add_column("")
     for row in table.rows.values():
         cells: list[Text] = [Text(row.label)]
         for column in table.columns.values():
             cell = measured.cell(row.label, column.key)
-            cells.append(Text(cell.reported, style="dim"))
+            if any(column.key in other.reported for other in table.rows.values()):
+                cells.append(Text(cell.reported, style="dim"))
             if column.metric is not None:
                 places = texts.decimals(measured, column)
-                cells.append(Text(texts.value(cell, places), style=_style(cell)))
-                cells.append(Text(texts.interval(cell, places), style="dim"))
+                text = Text(texts.value(cell, places), style=_style(cell))
+                cells.append(text.append(between + texts.interval(cell, places), style="not bold dim"))
         shown.add_row(*cells, Text(_remark(measured, row.label), style="dim"))
     return shown
 

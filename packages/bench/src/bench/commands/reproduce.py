@@ -66,7 +66,6 @@ def reproduce(
       bench reproduce table2-300w --data real --root ~/300w --allow-partial --dry-run
     """
     import json
-    import traceback
 
     from bench import workspace
     from bench.console import output, progress
@@ -106,6 +105,6 @@ def reproduce(
     for outcome in report.failed:
         aside.print(f"failed: {outcome.run.label}: {outcome.results[0].error}", style="red", markup=False)
         if ctx.parent is not None and ctx.parent.params.get("debug"):
-            aside.print(outcome.traceback or "".join(traceback.format_stack()), markup=False)
+            aside.print(outcome.traceback, markup=False)
     if report.failed:
         raise typer.Exit(2 if any(outcome.bad_input for outcome in report.failed) else 1)
