@@ -189,6 +189,11 @@ def test_absent_competition_images_are_named(complete, tmp_path):
     assert dataset.partial("test-outdoor") == ""
     assert len(dataset.split("test")) == 599
     assert dataset.fingerprint("test") != W300(complete).fingerprint("test")
+    for number in range(20, 31):
+        (tmp_path / f"300W/02_Outdoor/outdoor_{number:03d}.pts").unlink()
+        (tmp_path / f"300W/02_Outdoor/outdoor_{number:03d}.png").unlink()
+    run = "300W/02_Outdoor/outdoor_020 to 300W/02_Outdoor/outdoor_030: absent"
+    assert dataset.partial("test-outdoor") == f"300W/02_Outdoor: 289 of 300 annotated images; {run}"
 
 
 def test_surplus_is_not_the_published_split_either(complete, tmp_path):

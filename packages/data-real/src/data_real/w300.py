@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -102,15 +103,18 @@ def missing(folders: Sequence[Folder]) -> str:
 
 
 def shortfall(folder: Folder) -> list[str]:
-    """The count if it is wrong, then the problems, then the faces known by name that are absent."""
+    """The count if it is wrong, then the problems, then the runs of faces known by name that are absent."""
     part = PARTS[folder.name]
     texts = [str(problem) for problem in folder.problems]
     if len(folder.pairs) != part.faces:
         texts.insert(0, f"{part.name}: {len(folder.pairs)} of {part.faces} annotated images")
     if part.prefix and folder.pairs:
         there = {pair.id for pair in folder.pairs}
-        names = (f"{part.name}/{part.prefix}_{number:03d}" for number in range(1, part.faces + 1))
-        texts += [f"{name}: absent" for name in names if name not in there]
+        names = [f"{part.name}/{part.prefix}_{number:03d}" for number in range(1, part.faces + 1)]
+        for absent, run in groupby(names, key=lambda name: name not in there):
+            if absent:
+                first, *others = run
+                texts.append(f"{first}{f' to {others[-1]}' if others else ''}: absent")
     return texts
 
 
