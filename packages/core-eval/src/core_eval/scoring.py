@@ -62,6 +62,8 @@ class _Tally:
             if reason.sample is not None:
                 raise
             raise InputError(reason.message, file=reason.file, sample=sample, field=reason.field) from None
+        if self.values and value.shape != self.values[0].shape:
+            raise InputError(f"contributes {value.shape} numbers, the first {self.values[0].shape}", sample=sample)
         self.values.append(value)
 
     def _check(self, sample: str, key: str, prediction: Arrays) -> None:
