@@ -381,7 +381,7 @@ def test_gather_reads_ragged_and_padded_rows() -> None:
         {"boxes": np.full((5, 4), 2.0), "count": np.array(1)},
         {"boxes": np.zeros((0, 4))},
     ]
-    rows, starts = gather(items, "boxes", (4,), missing="none")
+    rows, starts = gather(items, "boxes", (4,), side="predicted")
     assert starts.tolist() == [0, 2, 3, 3]
     assert rows[:, 0].tolist() == [1, 1, 2]
     for bad in (
@@ -391,4 +391,4 @@ def test_gather_reads_ragged_and_padded_rows() -> None:
         {"boxes": np.ones((2, 4)), "count": np.array(3)},
     ):
         with pytest.raises(InputError):
-            gather([bad], "boxes", (4,), missing="none")
+            gather([bad], "boxes", (4,), side="predicted")

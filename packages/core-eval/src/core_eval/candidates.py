@@ -107,37 +107,38 @@ def box_overlaps(detections: Floats, objects: Floats, crowd: NDArray[np.bool_]) 
     return overlaps
 
 
-def gather(items: Sequence[Arrays], key: str, tail: tuple[int, ...], *, missing: str) -> tuple[Floats, Indices]:
+def gather(items: Sequence[Arrays], key: str, tail: tuple[int, ...], *, side: str) -> tuple[Floats, Indices]:
     """The rows of one array of all images: (rows, *tail) float64, and (N + 1,) where the rows of each image start.
 
-    An image may hold padding: where it has the key ``count``, only that many rows are real. Raises `InputError`, with
-    `missing` for an image that lacks the array, and for any other shape than (rows, *tail).
+    An image may hold padding: where it has the key ``count``, only that many rows are real. Raises `InputError` for an
+    image that lacks the array (`side` says whether it is an annotated or a predicted one) and for any other shape.
     """
-    try:
-        arrays = [item[key] for item in items]
-    except KeyError:
-        raise InputError(missing, field=key) from None
-    shapes = [array.shape for array in arrays]
-    wrong = [shape for shape in shapes if shape[1:] != tail or not shape]
-    if wrong:
-        raise InputError(f"expected shape {('rows', *tail)}, got {wrong[0]}".replace("'", ""), field=key)
-    lengths = [shape[0] for shape in shapes]
-    for index, item in enumerate(items):
-        if "count" in item:
-            count = int(item["count"])
-            if not 0 <= count <= lengths[index]:
-                raise InputError(f"{count} rows are declared real, but there are {lengths[index]}", field="count")
-            arrays[index], lengths[index] = arrays[index][:count], count
-    starts = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=starts[1:])
+    arrays = [_cut(item, key, tail, side) for item in items]
+    starts = np.zeros(len(arrays) + 1, dtype=np.int64)
+    np.cumsum([len(array) for array in arrays], out=starts[1:])
     return np.concatenate(arrays).astype(np.float64, copy=False), starts
 
 
-def rows(arrays: Arrays, key: str, tail: tuple[int, ...], count: int, side: str) -> Floats:
-    """The (count, *tail) finite rows of one array of one image; raises `InputError` for anything else."""
-    values, starts = gather([arrays], key, tail, missing=f"no {side} array of that name")
-    if starts[1] != count:
-        raise InputError(f"expected {count} rows, got {starts[1]}", field=key)
+def rows(item: Arrays, key: str, tail: tuple[int, ...], *, side: str, count: int | None = None) -> Floats:
+    """The finite (count, *tail) rows of one array of one image, as in `gather`; `InputError` for anything else."""
+    values = _cut(item, key, tail, side).astype(np.float64, copy=False)
+    if count is not None and len(values) != count:
+        raise InputError(f"expected {count} rows, got {len(values)}", field=key)
     if not np.isfinite(values).all():
-        raise InputError(f"a {side} value is not finite", field=key)
+        raise InputError(f"{side} values are not finite", field=key)
     return values
+
+
+def _cut(item: Arrays, key: str, tail: tuple[int, ...], side: str) -> np.ndarray:
+    array = item.get(key)
+    if array is None:
+        raise InputError(f"there is no {side} array of that name", field=key)
+    shape = array.shape
+    if shape[1:] != tail or not shape:
+        raise InputError(f"expected shape {('rows', *tail)}, got {shape}".replace("'", ""), field=key)
+    if "count" not in item:
+        return array
+    count = int(item["count"])
+    if not 0 <= count <= shape[0]:
+        raise InputError(f"{count} rows are declared real, but there are {shape[0]}", field="count")
+    return array[:count]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core_eval.candidates import gather, rows
+from core_eval.candidates import rows
 from core_eval.contracts import Arrays
 from core_eval.errors import InputError
 
@@ -42,11 +42,9 @@ class DenseMaps:
 
 def read_maps(prediction: Arrays) -> DenseMaps:
     """Check and cut the arrays of one image. Raises `InputError` naming the array that is missing or malformed."""
-    scores, starts = gather([prediction], "scores", (), missing="no predicted array of that name")
-    count = int(starts[1])
-    if not np.isfinite(scores).all():
-        raise InputError("a predicted value is not finite", field="scores")
-    boxes = rows(prediction, "boxes", (4,), count, "predicted")
+    scores = rows(prediction, "scores", (), side="predicted")
+    count = len(scores)
+    boxes = rows(prediction, "boxes", (4,), side="predicted", count=count)
     if bool((boxes[:, 2:] < 0).any()):
         raise InputError("a box has a negative size", field="boxes")
     maps = np.asarray(prediction.get("iuv", ()))
@@ -58,7 +56,7 @@ def read_maps(prediction: Arrays) -> DenseMaps:
             raise InputError("a map has no cells", field="iuv")
         sizes = np.tile(np.array(maps.shape[1:3]), (count, 1))
         return DenseMaps(scores, boxes, maps, sizes, sizes, per_pixel=False)
-    sizes = rows(prediction, "sizes", (2,), count, "predicted").astype(np.int64)
+    sizes = rows(prediction, "sizes", (2,), side="predicted", count=count).astype(np.int64)
     pixels = boxes[:, [3, 2]].astype(np.int64)
     if bool((sizes < pixels).any() or (sizes > maps.shape[1:3]).any()):
         raise InputError("a map is smaller than its box or than declared", field="sizes")

@@ -86,9 +86,9 @@ def gps_candidates(
     points, vertices = annotation(target, surface)
     if points.ndim != 3:
         raise InputError(f"expected (G, Q, 2) points, got {points.shape}", field="surface_points")
-    areas = rows(target, "areas", (), len(points), "annotated")
-    crowd = rows(target, "crowd", (), len(points), "annotated") != 0
-    boxes = rows(target, "boxes", (4,), len(points), "annotated")
+    areas = rows(target, "areas", (), side="annotated", count=len(points))
+    crowd = rows(target, "crowd", (), side="annotated", count=len(points)) != 0
+    boxes = rows(target, "boxes", (4,), side="annotated", count=len(points))
     if bool((boxes[:, 2:] < 0).any()):
         raise InputError("a box has a negative size", field="boxes")
     similarity = geodesic_similarity(

@@ -79,7 +79,7 @@ def oks_candidates(
     points = len(variances)
     detected, detections_of = _read(predictions, "points", (points, 2), "predicted")
     scores, scores_of = _read(predictions, "scores", (), "predicted")
-    annotated, objects_of = gather(targets, "points", (points, 2), missing="the target has no such array")
+    annotated, objects_of = gather(targets, "points", (points, 2), side="annotated")
     areas, areas_of = _read(targets, "areas", (), "annotated")
     boxes, boxes_of = _read(targets, "boxes", (4,), "annotated")
     crowd, crowd_of = _read(targets, "crowd", (), "annotated")
@@ -140,9 +140,9 @@ class _Oks:
 
 
 def _read(items: Sequence[Arrays], key: str, tail: tuple[int, ...], side: str) -> tuple[Floats, NDArray[np.int64]]:
-    values, rows = gather(items, key, tail, missing=f"no {side} array of that name")
+    values, rows = gather(items, key, tail, side=side)
     if not np.isfinite(values).all():
-        raise InputError(f"a {side} value is not finite", field=key)
+        raise InputError(f"{side} values are not finite", field=key)
     return values, rows
 
 
