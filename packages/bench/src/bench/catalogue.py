@@ -73,6 +73,7 @@ def _paper(key: str, keys: Keys) -> Paper:
         year=keys.get("year", int),
         venue=keys.text("venue"),
         code=keys.text("code"),
+        notes=keys.texts("notes", ()),
     )
     keys.done()
     return paper

@@ -24,7 +24,7 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A paper. `code` is its number in the project's list of papers."""
+    """A paper. `code` is its number in the project's list of papers, `notes` what it contradicts itself in."""
 
     key: str
     title: str
@@ -32,6 +32,7 @@ class Paper:
     year: int
     venue: str
     code: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
