@@ -147,7 +147,7 @@ def test_processes_that_append_at_once_lose_no_line(store: Store) -> None:
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, here, str(store.root), name]) for name in ("first", "second")
     ]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
+    assert [writer.wait(timeout=300) for writer in writers] == [0, 0]
     found = [(one.row, one.seed) for one in store.read("b", "table")]
     assert len(found) == 400
     for name in ("first", "second"):

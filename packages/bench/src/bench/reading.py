@@ -102,12 +102,11 @@ class Keys:
     def rows(self, key: str) -> list[Keys]:
         """An array of tables, in file order; empty if absent."""
         found = self.get(key, list, [])
-        for index, row in enumerate(found):
+        paths = [f"{self.where(key)}[{index}]" for index in range(len(found))]
+        for row, path in zip(found, paths, strict=True):
             if not isinstance(row, dict):
-                raise self.error(f"expected a table, got {row!r}", f"{key}[{index}]")
-        return [
-            Keys(row, self.file, f"{self.path + '.' if self.path else ''}{key}[{i}]") for i, row in enumerate(found)
-        ]
+                raise InputError(f"expected a table, got {row!r}", file=self.file, field=path)
+        return [Keys(row, self.file, path) for row, path in zip(found, paths, strict=True)]
 
     def done(self) -> None:
         """Raise for the first key that was never asked for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from bench.commands.group import Group
+from bench.commands.group import Command, Group
 
 app = typer.Typer(
     cls=Group,
@@ -30,7 +30,7 @@ def _everything(ctx: typer.Context) -> None:
         _warnings()
 
 
-@app.command()
+@app.command(cls=Command)
 def tables() -> None:
     """Printed tables that can be reproduced, or wait for it. Example: bench list tables"""
     from bench import workspace
@@ -45,19 +45,19 @@ def tables() -> None:
     output().print(shown)
 
 
-@app.command()
+@app.command(cls=Command)
 def methods() -> None:
     """Methods that are installed. Example: bench list methods"""
     _ids("method", "Methods")
 
 
-@app.command()
+@app.command(cls=Command)
 def datasets() -> None:
     """Data sets that are installed, rendered and real. Example: bench list datasets"""
     _ids("dataset", "Data sets")
 
 
-@app.command()
+@app.command(cls=Command)
 def metrics() -> None:
     """Metrics that are installed. Example: bench list metrics"""
     _ids("metric", "Metrics")
