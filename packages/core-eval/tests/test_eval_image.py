@@ -188,7 +188,7 @@ def test_inception_score_agrees_with_scipy_entropies() -> None:
         parts = [p[i * 57 // splits : (i + 1) * 57 // splits] for i in range(splits)]
         expected = [np.exp(np.mean([scipy.stats.entropy(row, part.mean(axis=0)) for row in part])) for part in parts]
         np.testing.assert_allclose(inception_scores(p, splits), expected)
-        assert score(inception_score(splits=splits), images(p)).value == pytest.approx(np.mean(expected))
+        assert score(inception_score(splits=splits, classes=20), images(p)).value == pytest.approx(np.mean(expected))
 
 
 def test_inception_score_limits() -> None:
@@ -214,9 +214,12 @@ def test_scores_by_networks_are_not_measurable_without_them() -> None:
 def test_bad_probabilities() -> None:
     for p in ([0.5, 0.6], [-0.1, 1.1], [np.nan, 1.0], [1.0], [[0.5, 0.5]]):
         with pytest.raises(InputError, match=r"sample 0, field inception_probabilities"):
-            score(inception_score(splits=1), images(np.array([p])))
+            score(inception_score(splits=1, classes=2), images(np.array([p])))
     with pytest.raises(InputError, match="sample 1"):
-        score(inception_score(splits=1), [*images(np.eye(4)[:1]), ("1", {"inception_probabilities": np.eye(5)[0]}, {})])
+        score(
+            inception_score(splits=1, classes=4),
+            [*images(np.eye(4)[:1]), ("1", {"inception_probabilities": np.eye(5)[0]}, {})],
+        )
     with pytest.raises(InputError, match="splits"):
         inception_score(splits=0)
 

@@ -13,6 +13,7 @@ from core_eval.signature import signature
 
 if TYPE_CHECKING:
     from core_eval.contracts import Arrays, Dataset, Kind, Method, Metric, Sample, Score, UnscorableError
+    from core_eval.conventions import variant, variants
     from core_eval.errors import InputError, NotMeasurableError
     from core_eval.landmarks import Scheme, scheme
     from core_eval.lazy import LazyFactory
@@ -25,6 +26,7 @@ _HOME = {
     name: module
     for module, names in {
         "contracts": ("Arrays", "Dataset", "Kind", "Method", "Metric", "Sample", "Score", "UnscorableError"),
+        "conventions": ("variant", "variants"),
         "errors": ("InputError", "NotMeasurableError"),
         "landmarks": ("Scheme", "scheme"),
         "lazy": ("LazyFactory",),
@@ -65,6 +67,8 @@ __all__ = [
     "scores",
     "sha256",
     "signature",
+    "variant",
+    "variants",
 ]
 
 

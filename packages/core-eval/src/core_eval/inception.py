@@ -41,19 +41,22 @@ def inception_scores(probabilities: ArrayLike, splits: int) -> Floats:
     return scores
 
 
-def inception_score(name: str = "inception-score", *, key: str = "inception_probabilities", splits: int = 10) -> Metric:
+def inception_score(
+    name: str = "inception-score", *, key: str = "inception_probabilities", classes: int = 1008, splits: int = 10
+) -> Metric:
     """Inception Score: mean over `splits` consecutive parts of the images, in their order; higher is better.
 
-    Reads ``prediction[key]``, the (C,) softmax output of the Inception network for the generated image. Papers differ
-    in `splits` (10, or 1 in a popular port); with 1 the order of the images does not matter.
+    Reads ``prediction[key]``, the (C,) softmax output of the Inception network for the generated image; the graph of
+    2015 has 1008 `classes`. Papers differ in `splits` (10, or 1 in a popular port); with 1 the order of the images does
+    not matter.
     """
     if splits < 1:
         raise InputError(f"expected a positive number, got {splits}", field="splits")
 
     def per_sample(prediction: Arrays, _: Arrays) -> Floats:
         p = np.asarray(prediction[key], dtype=np.float64)
-        if p.ndim != 1 or len(p) < 2 or not np.isfinite(p).all() or (p < 0).any() or abs(p.sum() - 1) > 1e-3:
-            raise InputError("expected the probabilities of all classes, with sum 1", field=key)
+        if p.shape != (classes,) or not np.isfinite(p).all() or (p < 0).any() or abs(p.sum() - 1) > 1e-3:
+            raise InputError(f"expected the probabilities of {classes} classes, with sum 1", field=key)
         return np.asarray(p / p.sum())
 
     return Metric(
@@ -63,7 +66,7 @@ def inception_score(name: str = "inception-score", *, key: str = "inception_prob
         signature=signature("inception-score", network="inception-2015", splits=splits, order="as-given"),
         needs=(key,),
         per_sample=per_sample,
-        failed=np.nan,
+        failed=np.full(classes, 1.0 / classes),
         reduce=lambda p: float(inception_scores(p, splits).mean()),
         external="the softmax outputs of the Inception network of 2015",
     )
