@@ -154,6 +154,13 @@ def test_a_damaged_checkpoint_is_refused(helper, finished, tmp_path, damage):
         helper["train"](tmp_path)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of file sizes differ")
+def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(helper, tmp_path, full_disk):
+    with full_disk(2000), pytest.raises(InputError, match="cannot write the checkpoint"):
+        helper["train"](tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 class _Evil:
     def __reduce__(self):
         return (exec, ("raise SystemExit('code was run')",))

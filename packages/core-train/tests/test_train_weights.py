@@ -1,6 +1,7 @@
 """Weights on disk: round trip, and every damaged file refused."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -34,6 +35,15 @@ def test_shared_tensors_are_saved(tmp_path):
     tensors, _ = load_weights(tmp_path)
     assert torch.equal(tensors["a"], tensors["b"])
     assert torch.equal(tensors["c"], shared[1:])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of file sizes differ")
+def test_a_full_disk_leaves_the_old_weights(tmp_path, full_disk):
+    save_weights(tmp_path, network(), {"version": 1})
+    with full_disk(1000), pytest.raises(InputError, match="cannot write the weights"):
+        save_weights(tmp_path, network(64), {"version": 2})
+    assert load_weights(tmp_path, network())[1] == {"version": 1}
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def _flip(path):

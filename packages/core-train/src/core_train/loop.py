@@ -115,7 +115,7 @@ def fit_module(
         checkpoint_seconds: time between two checkpoints.
 
     Raises:
-        InputError: the checkpoint is damaged, or of another run.
+        InputError: the checkpoint is damaged, or of another run, or cannot be written.
         DivergedError: the loss is not finite.
     """
     plan = plan_precision() if plan is None else plan
@@ -229,8 +229,12 @@ class _LastCheckpoint(Callback):
         if time.monotonic() - self._last < self._every and not trainer.should_stop:
             return
         temporary = self._path.with_suffix(".tmp")
-        trainer.save_checkpoint(temporary)
-        temporary.replace(self._path)
+        try:
+            trainer.save_checkpoint(temporary)
+            temporary.replace(self._path)
+        except OSError as error:  # a full disk
+            temporary.unlink(missing_ok=True)
+            raise InputError(f"cannot write the checkpoint: {error.strerror or error}", file=self._path) from None
         self._last = time.monotonic()
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:

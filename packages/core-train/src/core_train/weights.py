@@ -21,19 +21,25 @@ WEIGHTS, META = "weights.safetensors", "weights.json"
 def save_weights(path: Path, state: nn.Module | Mapping[str, Tensor], meta: Mapping[str, Any] | None = None) -> None:
     """Write parameters, buffers and `meta` (anything JSON can hold) into the folder `path`.
 
-    Each file appears whole or not at all; the JSON file, written last, names the hash of the other.
+    Each file appears whole or not at all; the JSON file, written last, names the hash of the other. Raises InputError
+    when they cannot be written, for example on a full disk; what was there before then stays.
     """
-    path.mkdir(parents=True, exist_ok=True)
     tensors = state.state_dict() if isinstance(state, nn.Module) else state
     # Clones: safetensors refuses tensors which share memory or are laid out channels-last.
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    temporary = path / f"{WEIGHTS}.{os.getpid()}.tmp"
-    save_file(tensors, temporary)
-    digest = _sha256(temporary)
-    temporary.replace(path / WEIGHTS)
-    temporary = path / f"{META}.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps({"sha256": digest, "meta": dict(meta or {})}, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path / META)
+    first, second = (path / f"{name}.{os.getpid()}.tmp" for name in (WEIGHTS, META))
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, first)
+        record = {"sha256": _sha256(first), "meta": dict(meta or {})}
+        second.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        first.replace(path / WEIGHTS)
+        second.replace(path / META)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"cannot write the weights: {error}", file=path) from None
+    finally:
+        first.unlink(missing_ok=True)
+        second.unlink(missing_ok=True)
 
 
 def load_weights(path: Path, module: nn.Module | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
