@@ -23,6 +23,8 @@ from PIL import Image
 
 from bench.catalogue import Catalogue
 from core_eval import Dataset, InputError, Method, Metric, Sample, score
+from core_eval.landmarks import scheme
+from core_eval.skeletons import skeleton
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = {
@@ -116,9 +118,9 @@ def test_registering_lines_of_the_examples_name_their_files(ending, kind, tmp_pa
 
 
 def test_ids_in_the_specifications_are_registered():
-    used = {("DATASETS", name) for spec in BENCHMARKS.values() for name in spec["data"].values()}
+    used = {("DATASETS", name) for spec in BENCHMARKS.values() for name in spec.get("data", {}).values()}
     used |= {("DATASETS", spec["train"]["dataset"]) for spec in BENCHMARKS.values() if "train" in spec}
-    used |= {("METRICS", entry["metric"]) for spec in BENCHMARKS.values() for entry in spec["metrics"].values()}
+    used |= {("METRICS", entry["metric"]) for spec in BENCHMARKS.values() for entry in spec.get("metrics", {}).values()}
     used |= {("METHODS", row["method"]) for table in TABLES.values() for row in table["rows"] if "method" in row}
     known = {"METHODS": METHODS, "DATASETS": DATASETS, "METRICS": METRICS}
     assert [f"{kind}: {name}" for kind, name in sorted(used) if name not in known[kind]] == []
@@ -137,30 +139,43 @@ def test_options_of_rows_are_options_of_their_method(name):
 # Metrics
 
 
-def toy(index: int) -> Sample:
+def toy(index: int, count: int = 68) -> Sample:
     """A face-like target without a picture of it: points in general position, a uv map with a background."""
     rng = np.random.default_rng([3, index])
-    points = rng.uniform(2, 18, (68, 2))
+    points = rng.uniform(2, 18, (count, 2))
     uv = rng.uniform(0, 1, (20, 30, 2)).astype(np.float32)
     uv[:4] = np.nan
     image = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    return Sample(f"toy/{index}", {"image": image}, {"points": points, "uv": uv}, f"person {index // 2}")
+    box = np.array([1.0, 1.0, 19.0, 19.0])
+    target = {"points": points, "uv": uv, "visible": np.ones(count, bool), "box": box, "head_box": box / 2}
+    target["joints_mm"] = rng.normal(0, 300, (count, 3))
+    return Sample(f"toy/{index}", {"image": image}, target, f"person {index // 2}")
+
+
+def points_of(entry: Mapping[str, Any]) -> int:
+    """How many points a metric of a benchmark scores."""
+    options, name = entry.get("options", {}), entry["metric"].partition(":")[2]
+    if "joints" in options and isinstance(options["joints"], int):
+        return int(options["joints"])
+    if name.startswith("pck"):
+        return len(skeleton(options.get("skeleton", "mpii16" if name.startswith("pckh") else "lsp14")).joints)
+    return scheme(options.get("layout", "ibug68")).points
 
 
 CHOSEN = [
     pytest.param(name, entry, id=f"{benchmark}-{name}")
     for benchmark, spec in BENCHMARKS.items()
-    for name, entry in spec["metrics"].items()
+    for name, entry in spec.get("metrics", {}).items()
 ]
 
 
 @pytest.mark.parametrize(("name", "entry"), CHOSEN)
 def test_metric_of_a_benchmark(name, entry):
-    check_metric(METRICS[entry["metric"]](name=name, **entry.get("options", {})), name)
+    check_metric(METRICS[entry["metric"]](name=name, **entry.get("options", {})), name, points_of(entry))
 
 
-def check_metric(metric: Metric, name: str) -> None:
-    samples = [toy(index) for index in range(4)]
+def check_metric(metric: Metric, name: str, count: int = 68) -> None:
+    samples = [toy(index, count) for index in range(4)]
     if missing := set(metric.needs) - samples[0].target.keys():
         pytest.skip(f"no toy target has {', '.join(sorted(missing))}")
     assert metric.name == name
@@ -168,14 +183,21 @@ def check_metric(metric: Metric, name: str) -> None:
     assert metric.better in ("higher", "lower")
     assert metric.unit
 
-    def value(shift: float) -> float:
-        guesses = [{key: sample.target[key] + shift for key in metric.needs} for sample in samples]
+    def value(size: float) -> float:
+        """The score of predictions with noise of that size, relative to the spread of the truth; always the same."""
+        rng = np.random.default_rng(4)
+
+        def noisy(truth: np.ndarray) -> np.ndarray:
+            return truth + size * np.nanstd(truth) * rng.normal(size=truth.shape)
+
+        guesses = [{key: noisy(sample.target[key]) for key in metric.needs} for sample in samples]
         return score(
             metric, [(sample.id, guess, sample.target) for sample, guess in zip(samples, guesses, strict=True)]
         ).value
 
-    perfect, near, far = value(0.0), value(0.1), value(0.5)
-    assert perfect == {"higher": 1.0, "lower": 0.0}[metric.better]
+    perfect, near, far = value(0.0), value(0.1), value(1.0)
+    best = 100.0 if metric.unit == "percent" else 1.0
+    assert perfect == pytest.approx({"higher": best, "lower": 0.0}[metric.better], abs=1e-9)
     order = [perfect, near, far]
     assert order == sorted(order, reverse=metric.better == "higher"), "a worse prediction never scores better"
     assert far != perfect
@@ -188,12 +210,18 @@ def check_metric(metric: Metric, name: str) -> None:
 # Data sets
 
 
-STAND_INS = [name for name in DATASETS if name in {spec["data"].get("stand-in") for spec in BENCHMARKS.values()}]
+STAND_INS = [name for name in DATASETS if name in {spec.get("data", {}).get("stand-in") for spec in BENCHMARKS.values()}]
 
 
 def splits_of(name: str) -> set[str]:
-    """Splits of a data set that the benchmarks use."""
-    tested = {split for spec in BENCHMARKS.values() if name in spec["data"].values() for split in spec["splits"]}
+    """Splits of a data set that the benchmarks use; a split without a count for its kind of data is not in it."""
+    tested = {
+        split
+        for spec in BENCHMARKS.values()
+        for kind, dataset in spec.get("data", {}).items()
+        for split, entry in spec["splits"].items()
+        if dataset == name and kind in entry
+    }
     trained = [spec["train"] for spec in BENCHMARKS.values() if spec.get("train", {}).get("dataset") == name]
     return tested | {entry[word] for entry in trained for word in ("split", "valid") if word in entry}
 
@@ -214,7 +242,7 @@ def test_stand_in_dataset(name, cache):
             assert seen.setdefault(sample.group, split) == split, "a group is in one split only"
     for spec in BENCHMARKS.values():
         for split, entry in spec["splits"].items():
-            if spec["data"].get("stand-in") == name and "stand-in" in entry:
+            if spec.get("data", {}).get("stand-in") == name and "stand-in" in entry:
                 assert len(made.split(split)) == entry["stand-in"]
 
 
