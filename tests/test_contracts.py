@@ -210,7 +210,9 @@ def check_metric(metric: Metric, name: str, count: int = 68) -> None:
 # Data sets
 
 
-STAND_INS = [name for name in DATASETS if name in {spec.get("data", {}).get("stand-in") for spec in BENCHMARKS.values()}]
+STAND_INS = [
+    name for name in DATASETS if name in {spec.get("data", {}).get("stand-in") for spec in BENCHMARKS.values()}
+]
 
 
 def splits_of(name: str) -> set[str]:

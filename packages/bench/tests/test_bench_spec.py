@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from bench.catalogue import Catalogue
+from bench.catalogue import Catalogue, Head
 from bench.reading import Keys, nearest
 from core_eval import InputError
 
@@ -22,6 +23,24 @@ def test_every_file_of_the_repository_loads() -> None:
         assert table.protocol in catalogue.keys
         for claim in table.claims:
             assert claim.pairs or claim.comment, "a claim without comparisons says why"
+
+
+@pytest.mark.skipif(not REPOSITORY.is_dir(), reason="the package is tested outside its repository")
+def test_heads_for_the_listing_say_what_the_tables_say() -> None:
+    catalogue = Catalogue(REPOSITORY)
+    for name in catalogue.files:
+        table = catalogue.table(name)
+        able = sum(row.method is not None for row in table.rows.values())
+        assert catalogue.head(name) == Head(table.title, table.paper, table.where, len(table.rows), able)
+
+
+def test_head_of_an_unusual_file_is_read_in_full(checkout) -> None:
+    file = next(checkout.root.glob("benchmarks/*/toy-table.toml"))
+    usual = Catalogue(checkout.root / "benchmarks").head("toy-table")
+    text = file.read_text("utf-8")
+    file.write_text(re.sub(r'^title = "(.*)"$', r'title = """\n\1"""', text, count=1, flags=re.MULTILINE), "utf-8")
+    assert file.read_text("utf-8") != text
+    assert Catalogue(checkout.root / "benchmarks").head("toy-table") == usual
 
 
 @pytest.mark.skipif(not REPOSITORY.is_dir(), reason="the package is tested outside its repository")
@@ -134,6 +153,13 @@ def test_any_value_in_any_place_is_accepted_or_refused_clearly(value: object, re
     else:
         where = (Path("file.toml"), "key")
     assert where == (Path("file.toml"), "key")
+
+
+def test_tables_stand_in_the_order_of_the_paper(checkout) -> None:
+    for name, where in (("a", "Table 10"), ("b", "Table 2.10"), ("c", "Table 2.2"), ("d", "Figure 3")):
+        checkout.table.with_stem(name).write_text(checkout.table.read_text("utf-8").replace("Table 1", where), "utf-8")
+    tables = Catalogue(checkout.root / "benchmarks").tables("toy")
+    assert [table.where for table in tables] == ["Figure 3", "Table 1", "Table 2.2", "Table 2.10", "Table 10"]
 
 
 def test_nearest() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +17,21 @@ from core_eval import InputError
 
 if TYPE_CHECKING:
     from core_eval import Kind
+
+
+_HEAD = re.compile(r"^(?:title|paper|where)\s*=.*$", re.MULTILINE)
+_ROWS = (re.compile(r"^\[\[rows\]\]", re.MULTILINE), re.compile(r"^method\s*=", re.MULTILINE))
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A table's title and place, its number of rows, and how many of them have a method."""
+
+    title: str
+    paper: str
+    where: str
+    rows: int
+    able: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +65,13 @@ class Catalogue:
     def benchmark(self, key: str) -> Benchmark:
         if key not in self.keys:
             raise InputError(f"unknown benchmark {key!r}{nearest(key, self.keys)}")
-        return _benchmark(self.folder / key / "benchmark.toml")
+        if key not in self._benchmarks:
+            self._benchmarks[key] = _benchmark(self.folder / key / "benchmark.toml")
+        return self._benchmarks[key]
+
+    @cached_property
+    def _benchmarks(self) -> dict[str, Benchmark]:
+        return {}
 
     def table(self, name: str) -> Table:
         if name not in self.files:
@@ -61,8 +84,31 @@ class Catalogue:
             )
         return table
 
+    def head(self, name: str) -> Head:
+        """What a listing shows of a table. Only the lines that say it are parsed: the rest would take most of the time.
+
+        A file that does not hold them line by line is read in full. Raises `InputError` as `table` does, but finds
+        nothing wrong in what it does not read.
+        """
+        try:
+            text = self.files[name].read_text("utf-8")
+            top, _, rest = text.partition("\n[")
+            words = tomllib.loads("\n".join(_HEAD.findall(top)))
+            return Head(words["title"], words["paper"], words["where"], *(len(one.findall(rest)) for one in _ROWS))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError):
+            table = self.table(name)
+            able = sum(row.method is not None for row in table.rows.values())
+            return Head(table.title, table.paper, table.where, len(table.rows), able)
+
     def tables(self, benchmark: str) -> list[Table]:
-        return [self.table(name) for name, file in self.files.items() if file.parent.name == benchmark]
+        """The tables of a benchmark, by paper and by where they stand in it (Table 2 before Table 10)."""
+        found = [self.table(name) for name, file in self.files.items() if file.parent.name == benchmark]
+        return sorted(found, key=lambda table: (self.papers[table.paper].code, _natural(table.where), table.id))
+
+
+def _natural(where: str) -> list[str | int]:
+    """Text and numbers in turn, so that numbers compare as numbers."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", where)]
 
 
 def _paper(key: str, keys: Keys) -> Paper:
