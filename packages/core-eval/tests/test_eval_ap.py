@@ -191,7 +191,7 @@ def scenes(draw: st.DrawFn) -> Candidates:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(scenes(), st.sampled_from(sorted(AREAS)), st.integers(1, 4), st.sampled_from(["coco", "densepose"]))
 def test_the_compiled_matching_agrees_with_its_plain_twin(
     candidates: Candidates, area: str, limit: int, rules: Any
@@ -309,7 +309,7 @@ def test_what_must_hold_of_every_scene(candidates: Candidates, random: Any) -> N
     assert ((precision > 0).sum(axis=1) <= np.floor(recall * 100 + 1e-9) + 1).all()  # nothing beyond the final recall
 
     # scores matter by their order alone, images by their ties alone
-    contributions[:, 1:, 0] = np.where(contributions[:, 1:, 1] >= -1, 3 * contributions[:, 1:, 0] + 7, 0)
+    contributions[:, 1:, 0] = 3 * contributions[:, 1:, 0] + 7
     np.testing.assert_array_equal(accumulate(contributions)[0], precision)
     rows = np.repeat(np.arange(len(contributions)), 2)
     doubled = contributions[rows].copy()

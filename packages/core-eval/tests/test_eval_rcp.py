@@ -46,7 +46,7 @@ def test_by_hand() -> None:
     assert rcp_curve(errors, [0, 0.049, 0.05, 0.1, 0.2, 9.0]).tolist() == [0.2, 0.2, 0.4, 0.6, 0.8, 0.8]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(DISTANCES, st.floats(0.01, 0.5), st.randoms(use_true_random=False))
 def test_the_area_is_the_integral_of_the_curve(errors: list[float], limit: float, random: Any) -> None:
     thresholds = np.linspace(0, limit, 20001)

@@ -76,6 +76,8 @@ def oks_candidates(
     if len(predictions) != len(targets) or not targets:
         raise InputError(f"{len(predictions)} predictions for {len(targets)} images", field="predictions")
     variances = (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
+    if variances.ndim != 1 or not (np.isfinite(variances) & (variances > 0)).all():
+        raise InputError("expected one positive number for each point", field="sigmas")
     points = len(variances)
     detected, detections_of = _read(predictions, "points", (points, 2), "predicted")
     scores, scores_of = _read(predictions, "scores", (), "predicted")
