@@ -17,7 +17,17 @@ CONSTRAINTS = "ci/constraints.txt"
 RUFF = ["ruff"]
 TYPES = ["mypy", "pandas-stubs"]
 UNTYPED = ["data-synth", "face-densereg"]  # mostly arrays whose element type the stubs lose, and modules without stubs
-CHECKS = ["embreex", "numpy", "opencv-python-headless", "pycocotools", "pygeodesic", "scikit-learn", "scipy", "trimesh"]
+CHECKS = [
+    "embreex",
+    "numpy",
+    "opencv-python-headless",
+    "pycocotools",
+    "pygeodesic",
+    "scikit-image",
+    "scikit-learn",
+    "scipy",
+    "trimesh",
+]
 TESTS = ["pytest", "pytest-xdist", "hypothesis", *CHECKS]
 SPEED = [*TESTS, "pytest-benchmark"]
 ENV = {"OMP_NUM_THREADS": "1"}  # the workers of pytest share the cores
