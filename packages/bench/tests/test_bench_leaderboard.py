@@ -72,7 +72,7 @@ def test_a_page_shows_printed_beside_measured_and_what_is_missing(measured) -> N
     assert "| Good | 0.5123 | 0.5" in text
     assert "| Cited | 0.4 |  | 12 |  | 30 | as reported |" in text
     assert "| Later | 0.6 |  |  |  |  | not run yet |" in text
-    assert "Later: not run yet, needs a cascade" in text
+    assert "- Later: needs a cascade (not run yet)" in text
     assert "The paper contradicts itself." in text
     assert "On real data: nothing has been measured yet." in text
     assert "1 of 3 comparisons tested" in text

@@ -63,7 +63,7 @@ def index(boards: Sequence[Board]) -> str:
         rows.append(
             (
                 f"[{board.benchmark.title}]({board.benchmark.key}.md)",
-                ", ".join(table.where for table in board.tables),
+                "; ".join(table.where for table in board.tables),
                 *(str(systems[kind]) for kind in DATA),
             )
         )

@@ -133,14 +133,25 @@ def _table(board: Board, table: Table, paper: Paper) -> list[str]:
             )
         )
     notes = [*table.notes, *(f"{column.title}: {column.note}" for column in table.columns.values() if column.note)]
-    notes += [f"{row.label}: {row.note}" for row in table.rows.values() if row.note]
+    notes += _together({row.label: row.note for row in table.rows.values()})
+    waiting = {row.label: row.needs for row in table.rows.values() if not row.method}
     notes += [
-        f"{row.label}: not run yet, needs {row.needs}" for row in table.rows.values() if row.needs and not row.method
+        f"{line} (not run yet)"
+        for line in _together({label: f"needs {what}" for label, what in waiting.items() if what})
     ]
     outdated = board.outdated(table)
     if outdated:
         notes.append(f"{outdated} results under older signatures are kept in the results file and not shown.")
     return [*parts, bullets(notes)] if notes else parts
+
+
+def _together(notes: Mapping[str, str]) -> list[str]:
+    """``"A; B: note"`` for labels that share a note; empty notes are left out."""
+    shared: dict[str, list[str]] = {}
+    for label, note in notes.items():
+        if note:
+            shared.setdefault(note, []).append(label)
+    return [f"{'; '.join(labels)}: {note}" for note, labels in shared.items()]
 
 
 def _cells(table: Table, measured: list[Measured], board: Board) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from collections.abc import Sequence
+
 import typer
 
 from bench.commands.group import Command, Group
@@ -34,15 +38,13 @@ def _everything(ctx: typer.Context) -> None:
 def tables() -> None:
     """Printed tables that can be reproduced, or wait for it. Example: bench list tables"""
     from bench import workspace
-    from bench.console import grid, output
 
     catalogue = workspace.find().catalogue
-    shown = grid("Table", "Paper", "Where", "Rows with a method", "Title", title="Tables")
+    rows = [("table", "benchmark", "paper", "rows with a method", "where: title")]
     for name in catalogue.files:
-        table = catalogue.table(name)
-        able = sum(row.method is not None for row in table.rows.values())
-        shown.add_row(name, table.paper, table.where, f"{able} of {len(table.rows)}", table.title)
-    output().print(shown)
+        head, benchmark = catalogue.head(name), catalogue.files[name].parent.name
+        rows.append((name, benchmark, head.paper, f"{head.able} of {head.rows}", f"{head.where}: {head.title}"))
+    _print("Tables", rows)
 
 
 @app.command(cls=Command)
@@ -65,12 +67,19 @@ def metrics() -> None:
 
 def _ids(what: str, title: str) -> None:
     from bench import registry
-    from bench.console import grid, output
 
-    shown = grid(title)
-    for name in registry.ids(registry.kind(what)):
-        shown.add_row(name)
-    output().print(shown)
+    _print(title, [(name,) for name in registry.ids(registry.kind(what))])
+
+
+def _print(title: str, rows: Sequence[tuple[str, ...]]) -> None:
+    """Plain aligned text, which is there before rich would be imported; cut at the edge of a terminal."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    typer.secho(title, bold=True)
+    for row in rows:
+        line = "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True))
+        typer.echo(f"  {line}"[:width].rstrip())
+    typer.echo()
 
 
 def _warnings() -> None:
