@@ -29,7 +29,7 @@ CHECKS = [
     "trimesh",
 ]
 TESTS = ["pytest", "pytest-xdist", "hypothesis", *CHECKS]
-SPEED = [*TESTS, "pytest-benchmark"]
+SPEED = [*TESTS, "pytest-benchmark", "torch"]
 ENV = {"OMP_NUM_THREADS": "1"}  # the workers of pytest share the cores
 
 

@@ -106,6 +106,8 @@ def shortfall(folder: Folder) -> list[str]:
     """The count if it is wrong, then the problems, then the runs of faces known by name that are absent."""
     part = PARTS[folder.name]
     texts = [str(problem) for problem in folder.problems]
+    if any(problem.file == part.name for problem in folder.problems):  # the folder itself
+        return texts
     if len(folder.pairs) != part.faces:
         texts.insert(0, f"{part.name}: {len(folder.pairs)} of {part.faces} annotated images")
     if part.prefix and folder.pairs:
