@@ -103,10 +103,10 @@ class Catalogue:
     def tables(self, benchmark: str) -> list[Table]:
         """The tables of a benchmark, by paper and by where they stand in it (Table 2 before Table 10)."""
         found = [self.table(name) for name, file in self.files.items() if file.parent.name == benchmark]
-        return sorted(found, key=lambda table: (self.papers[table.paper].code, _natural(table.where), table.id))
+        return sorted(found, key=lambda table: (self.papers[table.paper].code, natural(table.where), table.id))
 
 
-def _natural(where: str) -> list[str | int]:
+def natural(where: str) -> list[str | int]:
     """Text and numbers in turn, so that numbers compare as numbers."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", where)]
 

@@ -62,6 +62,8 @@ def _table(table: Table, benchmark: Benchmark, paper: Paper) -> Iterator[str]:
         yield f"    {measure}"
         if column.data == ("stand-in",) or column.data == ("real",):
             yield f"    on {column.data[0]} data only"
+        if column.note:
+            yield f"    {column.note}"
     yield "rows"
     for row in table.rows.values():
         yield from _row(row)
@@ -77,9 +79,9 @@ def _table(table: Table, benchmark: Benchmark, paper: Paper) -> Iterator[str]:
 
 def _row(row: Row) -> Iterator[str]:
     reported = ", ".join(f"{column} {value}" for column, value in row.reported.items())
-    how = f"{row.method}{_options(row.options)}{_options(row.predict)}" if row.method else "no method"
+    how = f"{row.method}{_options(row.options)}{_options(row.predict)}" if row.method else row.role or "no method"
     if row.needs and not row.method:
-        how += f" yet: needs {row.needs}"
+        how += f", not run yet: needs {row.needs}"
     yield f"  {row.label}: {how}{f'; reported {reported}' if reported else ''}"
 
 
@@ -93,7 +95,9 @@ def _benchmark(benchmark: Benchmark) -> Iterator[str]:
     yield "splits"
     for split in benchmark.splits.values():
         counts = ", ".join(f"{count} {kind}" for kind, count in split.counts.items())
-        yield f"  {split.name}: {split.description}; {counts}; box: {split.box}"
+        yield f"  {split.name}: " + "; ".join(part for part in (split.description, counts, f"box: {split.box}") if part)
+        if split.note:
+            yield f"    {split.note}"
     yield "metrics"
     for name in benchmark.metrics:
         yield from (f"  {line}" for line in _metric(name, benchmark))

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench import texts
-from bench.markdown import DO_NOT_EDIT, grid
+from bench.catalogue import natural
+from bench.markdown import DO_NOT_EDIT, bullets, grid
 from bench.pages import DATA
 from bench.report import Measured
 from bench.spec import Paper, Table
@@ -20,7 +21,7 @@ Every ordering that the papers state (and a few of ours), tested with a paired b
 Holm-corrected within a table. *holds*: every comparison that could be tested favours it (adjusted p < 0.05); *fails*:
 one speaks against it; *undecided*: neither; *not run*: no comparison could be tested, because a system in it has no
 implementation or no result yet; *not testable*: no comparison expresses it. In brackets: comparisons tested of all,
-budget. The last column says whether the paper's own printed numbers support the claim."""
+budget. The last column says whether the paper's own printed numbers support the claim, and what speaks against it."""
 
 
 def claims(boards: Sequence[Board], papers: Mapping[str, Paper]) -> str:
@@ -31,13 +32,13 @@ def claims(boards: Sequence[Board], papers: Mapping[str, Paper]) -> str:
         EXPLANATION,
     ]
     for key, paper in papers.items():
-        rows = []
-        for board in boards:
-            for table in board.tables:
-                if table.paper == key:
-                    rows += [_claim_row(board, table, index) for index in range(len(table.claims))]
+        tables = [(board, table) for board in boards for table in board.tables if table.paper == key]
+        tables.sort(key=lambda one: (natural(one[1].where), one[1].id))
+        rows = [_claim_row(board, table, index) for board, table in tables for index in range(len(table.claims))]
         if rows:
             parts += [f"## {paper.title}", grid(("Table", "Claim", "Stand-in data", "Real data", "In the paper"), rows)]
+            if paper.notes:
+                parts += ["Where the paper contradicts itself or leaves something open, apart from its tables:", bullets(paper.notes)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -47,12 +48,12 @@ def _claim_row(board: Board, table: Table, index: int) -> tuple[str, ...]:
     for kind in ("stand-in", "real"):
         one = board.best(table, kind)
         if one is None:
-            found.append("not run" if claim.pairs else "not testable")
+            found.append(texts.untested(claim))
             continue
         report = board.claims[table.id, one.data, one.budget][index]
         tested = f" ({len(report.tested)} of {len(report.comparisons)}, {one.budget})" if report.tested else ""
         found.append(texts.verdict(report) + tested)
-    return (f"[{table.where}]({board.benchmark.key}.md)", texts.claim(claim), *found, claim.holds_in_paper)
+    return (f"[{table.where}]({board.benchmark.key}.md)", texts.claim(claim), *found, texts.in_paper(claim))
 
 
 def index(boards: Sequence[Board]) -> str:

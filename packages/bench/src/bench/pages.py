@@ -41,7 +41,9 @@ def _protocol(board: Board) -> list[str]:
                 (name, metric.unit, metric.better, signs[spec.metrics[name].source], f"`{metric.signature}`")
                 for name, metric in board.metrics.items()
             ],
-        ),
+        )
+        if board.metrics
+        else "",
         grid(
             ("Split", "What", "Box", "Samples (real, stand-in)"),
             [
@@ -49,7 +51,12 @@ def _protocol(board: Board) -> list[str]:
                 for one in spec.splits.values()
             ],
         ),
-        bullets([*spec.notes, *(f"{one.name}: {one.note}" for one in spec.metrics.values() if one.note)]),
+        bullets(
+            [
+                *spec.notes,
+                *(f"{one.name}: {one.note}" for one in (*spec.splits.values(), *spec.metrics.values()) if one.note),
+            ]
+        ),
     ]
 
 
@@ -129,7 +136,7 @@ def _table(board: Board, table: Table, paper: Paper) -> list[str]:
         parts.append(
             grid(
                 ("Claim", "In the paper", "Verdict"),
-                [(texts.claim(one), one.holds_in_paper, "not run") for one in table.claims],
+                [(texts.claim(one), texts.in_paper(one), texts.untested(one)) for one in table.claims],
             )
         )
     notes = [*table.notes, *(f"{column.title}: {column.note}" for column in table.columns.values() if column.note)]
@@ -161,10 +168,12 @@ def _cells(table: Table, measured: list[Measured], board: Board) -> str:
         metric = board.metrics.get(column.metric or "")
         arrow = {"higher": " ↑", "lower": " ↓"}.get(better(column, metric), "")
         sign = unit(column, metric)
-        sign = {"percent": " (%)", "fraction": "", "category": ""}.get(sign, f" ({sign})")
+        sign = {"percent": "" if "%" in column.title else " (%)", "fraction": "", "category": ""}.get(
+            sign, f" ({sign})"
+        )
         if any(column.key in row.reported for row in table.rows.values()):
             right.append(len(headings))
-            headings.append(f"{column.title}{sign}{arrow} printed")
+            headings.append(f"{column.title}{sign}{arrow}{' printed' if measured else ''}")
         for one in measured:
             if column.metric is not None:
                 right.append(len(headings))
@@ -216,15 +225,7 @@ def _claims(reports: Sequence[ClaimReport], one: Measured) -> str:
     rows = []
     for report in reports:
         evidence = "; ".join(part for part in (report.coverage, texts.evidence(report, one)) if part)
-        comment = report.claim.comment
-        rows.append(
-            (
-                texts.claim(report.claim),
-                report.claim.holds_in_paper,
-                texts.verdict(report),
-                "\n".join(p for p in (evidence, comment) if p),
-            )
-        )
+        rows.append((texts.claim(report.claim), texts.in_paper(report.claim), texts.verdict(report), evidence))
     return grid(("Claim", "In the paper", f"On {DATA[one.data]}", "Weakest comparison, Holm-adjusted"), rows)
 
 

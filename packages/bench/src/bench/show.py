@@ -196,6 +196,8 @@ def plan(found: Preview) -> list[Grid | Text]:
     data = grid("Data", "State")
     for name, state in found.data.items():
         data.add_row(name, state)
+    if not found.steps:
+        return [Text("nothing to run: no row of this table has a method yet for this data")]
     todo = sum(step.predictions != "cached" for step in found.steps)
     total = f"{todo} of {len(found.steps)} runs to do"
     if todo:

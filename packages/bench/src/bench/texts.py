@@ -111,5 +111,18 @@ def claim(stated: Claim) -> str:
     return stated.text if stated.claimed_by_paper else f"{stated.text} *(our claim)*"
 
 
+def in_paper(stated: Claim) -> str:
+    """What the paper's own numbers say of a claim: a word, why, and at most three of the comparisons against it."""
+    against = [f"against: {one}" for one in stated.counterexamples[:3]]
+    more = len(stated.counterexamples) - len(against)
+    lines = [stated.holds_in_paper, stated.comment, *against, f"and {more} more" if more else ""]
+    return "\n".join(line for line in lines if line)
+
+
+def untested(stated: Claim) -> str:
+    """The verdict on a claim of a table that has not been run."""
+    return "not run" if stated.pairs else "not testable"
+
+
 def verdict(report: ClaimReport) -> str:
     return f"{FINDING_SIGNS.get(report.finding, '')} {report.finding}".strip()
