@@ -168,7 +168,9 @@ def test_two_folders_that_differ_by_case_are_refused_unless_one_is_exact(small):
 
 
 def test_incomplete_copy_is_refused_or_declared(small):
-    with pytest.raises(InputError, match="split 'challenging' of 300w is incomplete: ibug: 3 of 135"):
+    with pytest.raises(
+        InputError, match="split 'challenging' of 300w is incomplete: ibug: 3 of 135 annotated images; a partial copy"
+    ):
         W300(small.parent).split("challenging")
     with pytest.raises(InputError, match="ibug: 3 of 135"):
         W300(small.parent).fingerprint("challenging")

@@ -148,10 +148,8 @@ class W300:
         pairs = [pair for folder in folders for pair in folder.pairs]
         found = missing(folders)
         if found and not (self.allow_partial and pairs):
-            hint = (
-                "; a partial copy must be allowed explicitly" if pairs else f"; expected below it: {', '.join(PARTS)}"
-            )
-            raise InputError(f"split '{name}' of {self.name} is incomplete: {found}{hint}", file=self.root)
+            hint = "a partial copy must be allowed (--allow-partial)" if pairs else f"expected below it: {LAYOUT}"
+            raise InputError(f"split '{name}' of {self.name} is incomplete: {found}; {hint}", file=self.root)
         return Faces(pairs)
 
     def fingerprint(self, name: str) -> str:
