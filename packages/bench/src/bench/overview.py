@@ -38,7 +38,8 @@ def claims(boards: Sequence[Board], papers: Mapping[str, Paper]) -> str:
         if rows:
             parts += [f"## {paper.title}", grid(("Table", "Claim", "Stand-in data", "Real data", "In the paper"), rows)]
             if paper.notes:
-                parts += ["Where the paper contradicts itself or leaves something open, apart from its tables:", bullets(paper.notes)]
+                parts += ["Where the paper contradicts itself or leaves something open, apart from its tables:"]
+                parts += [bullets(paper.notes)]
     return "\n\n".join(parts) + "\n"
 
 

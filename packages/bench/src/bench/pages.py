@@ -54,7 +54,8 @@ def _protocol(board: Board) -> list[str]:
         bullets(
             [
                 *spec.notes,
-                *(f"{one.name}: {one.note}" for one in (*spec.splits.values(), *spec.metrics.values()) if one.note),
+                *(f"{one.name}: {one.note}" for one in spec.splits.values() if one.note),
+                *(f"{one.name}: {one.note}" for one in spec.metrics.values() if one.note),
             ]
         ),
     ]
