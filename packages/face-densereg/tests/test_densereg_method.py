@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from core_eval import InputError, Method, Sample
 
+from core_eval import InputError, Method, Sample
 from face_densereg.method import DenseReg
 from face_densereg.plugin import METHODS
 
@@ -99,6 +99,8 @@ def test_an_image_without_a_face_gives_nothing_and_no_error(trained):
 def test_bad_use_is_refused(trained, world, tmp_path):
     with pytest.raises(InputError, match="at least 1"):
         DenseReg(bins=0)
+    with pytest.raises(InputError, match="steps"):
+        DenseReg(steps=0)
     with pytest.raises(InputError, match="neither fitted nor loaded"):
         next(DenseReg().predict([]), None)
     with pytest.raises(InputError, match="unknown decoding"):

@@ -86,3 +86,11 @@ def test_an_empty_field_finds_nothing():
     points, found = read_landmarks(np.full((16, 16, 2), np.nan, np.float32), np.array([[0.5, 0.5]]))
     assert np.isnan(points).all()
     assert not found.any()
+
+
+def test_pixels_that_tie_answer_with_their_centroid():
+    uv = np.full((20, 30, 2), np.nan, np.float32)
+    uv[4:9, 10:21] = 0.5
+    points, found = read_landmarks(uv, np.array([[0.51, 0.5]]))
+    np.testing.assert_array_equal(points[0], [15, 6])
+    assert found[0]

@@ -1,18 +1,23 @@
 """The words of the project: what a sample, a dataset, a method, a metric and a score are.
 
-Axis letters: N samples, H rows and W columns of an image, P points.
+Axis letters: N samples, H rows and W columns of an image, P points, J joints.
 
 Conventions for the arrays that travel between the layers (all keys optional, one meaning each):
 
-===========  ==================  ==========================================================================
-key          shape, dtype        meaning
-===========  ==================  ==========================================================================
-image        (H, W, 3) uint8     RGB
-points       (P, 2) float64      px, order (x, y), 0-based pixel centres: the top-left pixel's centre is (0, 0)
-visible      (P,) bool           the point is not self-occluded
-uv           (H, W, 2) float32   template coordinates (u_h, u_v) in [0, 1]; NaN where there is no template
-part         (H, W) uint8        part label, 0 = background
-===========  ==================  ==========================================================================
+===========  =================  ============================================================================
+key          shape, dtype       meaning
+===========  =================  ============================================================================
+image        (H, W, 3) uint8    RGB
+points       (P, 2) float64     px, order (x, y), 0-based pixel centres: the top-left pixel's centre is (0, 0)
+visible      (P,) bool          the point is not self-occluded
+box          (4,) float64       px, (x1, y1, x2, y2): the box that comes with the annotation
+head_box     (4,) float64       px, (x1, y1, x2, y2): the head rectangle of MPII
+joints_mm    (J, 3) float64     mm, in the camera's frame
+uv           (H, W, 2) float32  template coordinates (u_h, u_v) in [0, 1]; NaN where there is no template
+part         (H, W) uint8       part label, 0 = background
+landmark_uv  (P, 2) float64     where the landmarks lie on the template, (u_h, u_v)
+label        () integer         class of the sample
+===========  =================  ============================================================================
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from core_eval import InputError
@@ -14,35 +14,39 @@ class Plan:
 
     Attributes:
         trunk: name of the backbone in `network.TRUNKS`.
-        width: the backbone's width parameter (channels at the finest scale); None where it has none.
+        width: channels at the finest scale; the ResNet's are fixed.
+        shrink: the network sees the image averaged over squares of this many px; losses stay at image scale.
         images: training images used, from the start of the split; None for all.
         steps: optimiser steps.
         batch: images a step.
         rate: peak (quick) or base (paper) learning rate.
         schedule: ``cosine`` with warm-up, or the paper's ``polynomial`` with a warm start.
+        positions: pixels an image, drawn at random, at which the coordinate losses are estimated; None: all.
         augment: random scale, rotation and shift of each image (Sec. 5.1), and colour jitter.
     """
 
     trunk: Literal["unet", "hourglass", "resnet101"]
-    width: int | None
+    width: int
+    shrink: int
     images: int | None
     steps: int
     batch: int
     rate: float
     schedule: Literal["cosine", "polynomial"]
+    positions: int | None
     augment: bool
 
 
 PLANS = {
-    "smoke": Plan("unet", 16, 200, 30, 16, 3e-3, "cosine", False),
-    "quick": Plan("unet", None, None, 700, 32, 3e-3, "cosine", False),
-    "standard": Plan("hourglass", None, None, 20_000, 32, 1e-3, "cosine", True),
-    "paper": Plan("resnet101", None, None, 20_000, 10, 1e-3, "polynomial", True),
+    "smoke": Plan("unet", 16, 2, 400, 150, 16, 3e-3, "cosine", 500, False),
+    "quick": Plan("unet", 24, 2, None, 2400, 16, 3e-3, "cosine", 500, False),
+    "standard": Plan("hourglass", 128, 1, None, 20_000, 32, 1e-3, "cosine", None, True),
+    "paper": Plan("resnet101", 2048, 1, None, 20_000, 10, 1e-3, "polynomial", None, True),
 }
 
 
-def plan(budget: str) -> Plan:
-    """The plan of a budget. Raises `InputError` for an unknown one."""
+def plan(budget: str, steps: int | None = None) -> Plan:
+    """The plan of a budget, with another number of steps if one is given. Raises `InputError` for an unknown budget."""
     if budget not in PLANS:
         raise InputError(f"unknown budget {budget!r}; known: {', '.join(PLANS)}", field="budget")
-    return PLANS[budget]
+    return PLANS[budget] if steps is None else replace(PLANS[budget], steps=steps)

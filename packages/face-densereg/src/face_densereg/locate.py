@@ -20,7 +20,7 @@ LARGEST_SIDE = 800
 SCALES = (1.0, 1.5, 2.25, 3.4, 5.0, 6.25)
 """Largest side of the pyramid's levels in multiples of S; at S = 128 the last one is the paper's 800 px."""
 
-MULTIPLE = 32
+MULTIPLE = 64
 """Image sides are padded to this multiple: the product of the trunks' down-samplings."""
 
 Foreground = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

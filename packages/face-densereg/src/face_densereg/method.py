@@ -7,28 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 import torch
+
 from core_eval import Arrays, InputError, Sample
+from core_quantreg import QuantOutput
 from core_quantreg import predict as decode_maps
 from core_train import (
     ArrayBatches,
+    Augment,
     Budget,
+    Schedule,
+    chunks,
     cosine,
     fit_module,
     load_weights,
-    plan_precision,
     polynomial,
-    prepare_process,
+    predict_batches,
     save_weights,
     seed_torch,
 )
-from torch import Tensor
-
 from face_densereg import budgets
 from face_densereg.locate import Crop, find_face, whole
 from face_densereg.network import DenseRegNet, DenseRegTraining
@@ -47,26 +48,26 @@ class DenseReg:
 
     Args:
         bins: K per coordinate; 10 is the paper's, 1 is plain regression.
+        steps: optimiser steps in place of the budget's, where a table trains many networks.
     """
 
-    def __init__(self, *, bins: int = 10) -> None:
-        if bins < 1:
-            raise InputError(f"the number of bins must be at least 1, got {bins}", field="bins")
-        self.bins = bins
+    def __init__(self, *, bins: int = 10, steps: int | None = None) -> None:
+        for name, value in (("bins", bins), ("steps", steps)):
+            if value is not None and value < 1:
+                raise InputError(f"the number of {name} must be at least 1, got {value}", field=name)
+        self.bins, self._steps = bins, steps
         self._net: DenseRegNet | None = None
         self._state: dict[str, object] = {}
         self._template = np.empty((0, 2))
         self._shape: ShapeModel | None = None
         self._side, self._face = 0, 0.0
 
-    def fit(
-        self, train: Sequence[Sample], valid: Sequence[Sample], *, seed: int, budget: str, workdir: Path
-    ) -> None:
+    def fit(self, train: Sequence[Sample], valid: Sequence[Sample], *, seed: int, budget: str, workdir: Path) -> None:
         """Train on square images with `uv` and `points`; goes on from a checkpoint in `workdir`.
 
         Raises `InputError` for an unknown budget, no samples, or samples that are not square.
         """
-        plan = budgets.plan(budget)
+        plan = budgets.plan(budget, self._steps)
         train = train[: plan.images] if plan.images is not None else train
         if not len(train):
             raise InputError("no training samples")
@@ -76,10 +77,11 @@ class DenseReg:
         self._learn_geometry(train, height)
         seed_torch(seed, "weights")
         net = DenseRegNet(plan, self.bins)
-        schedule = cosine() if plan.schedule == "cosine" else polynomial(warmup=0.02)
+        schedule: Schedule = cosine() if plan.schedule == "cosine" else polynomial(warmup=0.02)
+        augment = Augment() if plan.augment else None
         fit_module(
-            DenseRegTraining(net, rate=plan.rate),
-            ArrayBatches(train, plan.batch, seed, "batches", keys=("image", "uv"), transform=None),
+            DenseRegTraining(net, rate=plan.rate, positions=plan.positions),
+            ArrayBatches(train, plan.batch, seed, "batches", keys=("image", "uv"), transform=augment),
             budget=Budget(steps=plan.steps),
             seed=seed,
             workdir=workdir,
@@ -108,7 +110,7 @@ class DenseReg:
         if decode == "bins" and self.bins == 1:
             raise InputError("plain regression (K = 1) has no bins to decode", field="decode")
         net = self._ready()
-        for chunk in _batched(inputs, BATCH):
+        for chunk in chunks(inputs, BATCH):
             images = [np.asarray(arrays["image"]) for arrays in chunk]
             crops = [self._crop(image) for image in images]
             seen = [crop.image for crop in crops if crop is not None]
@@ -135,7 +137,9 @@ class DenseReg:
         try:
             if meta["bins"] != self.bins:
                 raise InputError(f"the weights have {meta['bins']} bins, not {self.bins}", file=path, field="bins")
-            arrays = {name: tensors.pop(f"geometry.{name}").numpy() for name in ("template", "mean", "modes", "deviations")}
+            arrays = {
+                name: tensors.pop(f"geometry.{name}").numpy() for name in ("template", "mean", "modes", "deviations")
+            }
             net = DenseRegNet(budgets.Plan(**meta["plan"]), self.bins)
             net.load_state_dict(tensors)
             self._side, self._face = int(meta["side"]), float(meta["face"])
@@ -167,19 +171,16 @@ class DenseReg:
         """(H, W, 3) uint8 -> (H, W) probability of face."""
         part = self._maps(self._ready(), image[None]).upsample(image.shape[:2]).part
         assert part is not None
-        return part.float().softmax(1)[0, 1].numpy()
+        return part.float().softmax(1)[0, 1].cpu().numpy()
 
     def _fields(self, net: DenseRegNet, images: np.ndarray, decode: Decode) -> np.ndarray:
         """(N, S, S, 3) uint8 -> (N, S, S, 2) float32 template coordinates, NaN on the background."""
         maps = decode_maps(self._maps(net, images), images.shape[1:3], mode=decode)
-        return maps.u.movedim(1, -1).float().numpy()
+        return maps.u.movedim(1, -1).float().cpu().numpy()
 
-    def _maps(self, net: DenseRegNet, images: np.ndarray):  # type: ignore[no-untyped-def]
-        plan = plan_precision("cpu")
-        prepare_process(plan)
-        tensor: Tensor = torch.from_numpy(np.ascontiguousarray(images))
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=plan.precision == "bf16-mixed"):
-            return net(tensor)
+    def _maps(self, net: DenseRegNet, images: np.ndarray) -> QuantOutput:
+        """(N, H, W, 3) uint8 -> the head's maps at the trunk's stride, on the device."""
+        return next(predict_batches(net, [np.ascontiguousarray(images)]))
 
     def _read(
         self, image: np.ndarray, crop: Crop | None, field: np.ndarray | None, *, pca: bool, refine: bool
@@ -199,10 +200,3 @@ class DenseReg:
         if crop.image is not image:
             field, points = crop.field_to_image(field, height, width), crop.points_to_image(points)
         return {"uv": field, "points": points, "found": found}
-
-
-def _batched(items: Iterable[Arrays], size: int) -> Iterator[list[Arrays]]:
-    """Groups of `size` items, the last one shorter."""
-    stream = iter(items)
-    while group := list(islice(stream, size)):
-        yield group

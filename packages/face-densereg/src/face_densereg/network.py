@@ -8,22 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from core_quantreg import QuantHead, QuantOutput, quant_loss
-from core_train import adamw
-from core_train.backbones import SmallUNet
+import torch.nn.functional as F
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from core_quantreg import QuantHead, QuantOutput, quant_loss
+from core_train import adamw, to_input
+from core_train.backbones import DilatedResNet101, Hourglass, SmallUNet
 from face_densereg.budgets import Plan
 
 
 def trunk(plan: Plan) -> nn.Module:
     """The fully convolutional trunk of a plan; it maps (N, 3, H, W) to (N, C, H / stride, W / stride)."""
     if plan.trunk == "unet":
-        return SmallUNet() if plan.width is None else SmallUNet([plan.width * k for k in (1, 2, 4, 5, 5)])
-    if plan.trunk == "hourglass":
-        return Hourglass() if plan.width is None else Hourglass(width=plan.width)
-    return DilatedResNet101()
+        width = plan.width
+        return SmallUNet((width, 2 * width, 4 * width, 5 * width, 5 * width), out_stage=0 if plan.shrink > 1 else 1)
+    return Hourglass(plan.width) if plan.trunk == "hourglass" else DilatedResNet101()
 
 
 class DenseRegNet(nn.Module):
@@ -31,31 +31,32 @@ class DenseRegNet(nn.Module):
 
     def __init__(self, plan: Plan, bins: int) -> None:
         super().__init__()
+        self.shrink = plan.shrink
         self.trunk = trunk(plan)
         self.head = QuantHead(int(self.trunk.out_channels), bins)
 
     def forward(self, images: Tensor) -> QuantOutput:
-        """(N, H, W, 3) uint8 RGB -> maps at the trunk's stride."""
-        return self.head(self.trunk(normalise(images)))
-
-
-def normalise(images: Tensor) -> Tensor:
-    """(N, H, W, 3) uint8 -> (N, 3, H, W) float in [-1, 1], channels last in memory."""
-    return images.movedim(-1, 1).float().div(127.5).sub(1)
+        """(N, H, W, 3) uint8 RGB -> maps; `QuantOutput.upsample` brings them to image scale."""
+        pixels = to_input(images)
+        if self.shrink > 1:
+            pixels = F.avg_pool2d(pixels, self.shrink)
+        output: QuantOutput = self.head(self.trunk(pixels))
+        return output
 
 
 class DenseRegTraining(LightningModule):
     """Cross entropy and weighted smooth L1 at image scale (Sec. 4 and 5.1)."""
 
-    def __init__(self, net: DenseRegNet, *, rate: float) -> None:
+    def __init__(self, net: DenseRegNet, *, rate: float, positions: int | None) -> None:
         super().__init__()
-        self.net, self.rate = net, rate
+        self.net, self.rate, self.positions = net, rate, positions
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> Tensor:
         """`image` (N, H, W, 3) uint8 and `uv` (N, H, W, 2) float32 with NaN outside the face -> the total loss."""
         output = self.net(batch["image"])
         with torch.autocast(batch["image"].device.type, enabled=False):
-            return quant_loss(output, batch["uv"].movedim(-1, 1)).total
+            limit = None if self.positions is None else self.positions * len(batch["image"])
+            return quant_loss(output, batch["uv"].movedim(-1, 1), max_positions=limit).total
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW; the paper does not name its optimiser."""

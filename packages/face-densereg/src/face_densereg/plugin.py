@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from core_eval import Method
 
 
-def densereg(*, bins: int = 10) -> Method:
-    """DenseReg: dense template coordinates by quantised regression, landmarks read from them (K = 1: plain regression)."""
+def densereg(*, bins: int = 10, steps: int | None = None) -> Method:
+    """DenseReg: template coordinates by quantised regression (plain for K = 1), landmarks read from them."""
     from face_densereg.method import DenseReg
 
-    return DenseReg(bins=bins)
+    return DenseReg(bins=bins, steps=steps)
 
 
 def mean_shape() -> Method:

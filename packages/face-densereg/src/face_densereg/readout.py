@@ -5,7 +5,8 @@ Axis letters: H rows and W columns of an image, P landmarks.
 "The local minima of the Euclidean distance between the estimated coordinates and the landmark coordinates are
 considered as detected landmarks. In order to find the local minima, we simply analyze the connected components
 separately." A component here is a connected set of pixels nearer than `RADIUS` to the landmark's template coordinate;
-where one face is expected, the component with the largest total nearness wins, and its minimum is the landmark.
+where one face is expected, the component with the largest total nearness wins, and its minimum is the landmark: the
+centroid of the pixels that tie for it, as those of one bin do when the classification branch answers alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 
 RADIUS = 0.05
 """Template distance that still counts as "at the landmark" (our choice; the paper prints none)."""
+
+TIE = 1e-6
+"""Distances this close are equal."""
 
 WINDOW = 3
 """Pixels on each side of a minimum that the sub-pixel fit uses."""
@@ -67,23 +71,26 @@ def _read(uv, template, refine, points, found):  # type: ignore[no-untyped-def] 
             distance[i] = np.sqrt(dh * dh + dv * dv)
             if distance[i] < distance[nearest]:
                 nearest = i
-        best = nearest
+        best, tied = nearest, 0
         if distance[nearest] < RADIUS:
             found[p] = True
-            best_mass = -1.0
+            best_mass, tied = -1.0, 0
             for k in range(count):
                 start = pixels[k]
                 if distance[start] >= RADIUS or seen[start] == p:
                     continue
                 mass, minimum, size = 0.0, start, 1
+                sum_x, sum_y, ties = 0.0, 0.0, 0
                 stack[0] = start
                 seen[start] = p
                 while size > 0:
                     size -= 1
                     i = stack[size]
                     mass += RADIUS - distance[i]
-                    if distance[i] < distance[minimum]:
-                        minimum = i
+                    if distance[i] < distance[minimum] - TIE:
+                        minimum, sum_x, sum_y, ties = i, 0.0, 0.0, 0
+                    if distance[i] <= distance[minimum] + TIE:
+                        sum_x, sum_y, ties = sum_x + i % columns, sum_y + i // columns, ties + 1
                     for y in range(max(i // columns - 1, 0), min(i // columns + 2, rows)):
                         for x in range(max(i % columns - 1, 0), min(i % columns + 2, columns)):
                             j = y * columns + x
@@ -92,9 +99,11 @@ def _read(uv, template, refine, points, found):  # type: ignore[no-untyped-def] 
                                 stack[size] = j
                                 size += 1
                 if mass > best_mass:
-                    best_mass, best = mass, minimum
-        points[p, 0], points[p, 1] = best % columns, best // columns
-        if refine and found[p]:
+                    best_mass, best, tied = mass, minimum, ties
+                    points[p, 0], points[p, 1] = sum_x / ties, sum_y / ties
+        if not found[p]:
+            points[p, 0], points[p, 1] = best % columns, best // columns
+        elif refine and tied == 1:
             _refine(uv, template[p], best // columns, best % columns, points[p])
 
 
@@ -120,7 +129,7 @@ def _refine(uv, target, row, column, point):  # type: ignore[no-untyped-def]  # 
     fit = np.linalg.solve(normal, right)
     det = fit[1, 0] * fit[2, 1] - fit[2, 0] * fit[1, 1]
     scale = np.abs(fit[1:]).max()
-    if abs(det) < 1e-2 * scale * scale:
+    if not abs(det) > 1e-2 * scale * scale:  # also where the coordinates are constant, as within a bin
         return
     dx = (-fit[0, 0] * fit[2, 1] + fit[0, 1] * fit[2, 0]) / det
     dy = (-fit[1, 0] * fit[0, 1] + fit[1, 1] * fit[0, 0]) / det
