@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,43 @@ def test_an_array_stored_twice_is_refused(tmp_path: Path) -> None:
         archive.writestr("points", npy(np.ones(2)))
     with pytest.raises(InputError, match="twice"):
         load_predictions(path)
+
+
+ANY_HEADER = st.fixed_dictionaries(
+    {
+        "descr": st.sampled_from(
+            ["<f8", "|u1", "<U3", "|O", "<M8[s]", "<c16", "|S5", "|V3", "<f3", "", [("a", "<f8")], 7]
+        ),
+        "fortran_order": st.sampled_from([True, False, None, 2]),
+        "shape": st.lists(st.integers(-(2**70), 2**70) | st.integers(0, 4), max_size=4).map(tuple) | st.none(),
+    }
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    headers=st.dictionaries(st.sampled_from(["ids", "points", "uv"]), ANY_HEADER, max_size=3),
+    data=st.binary(max_size=64),
+)
+def test_any_header_gives_predictions_or_an_input_error(tmp_path: Path, headers: dict[str, Any], data: bytes) -> None:
+    members = {}
+    for name, fields in headers.items():
+        text = repr(fields).encode() + b"\n"
+        members[name] = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + data
+    path = write(tmp_path / "p.npz", **members)
+    with suppress(InputError):  # anything else that is raised fails the test
+        assert set(load_predictions(path).arrays) == headers.keys() - {"ids"}
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=200), member=st.binary(max_size=200))
+def test_any_bytes_give_an_input_error(tmp_path: Path, content: bytes, member: bytes) -> None:
+    path = tmp_path / "p.npz"
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        load_predictions(path)
+    with pytest.raises(InputError):
+        load_predictions(write(path, ids=GOOD, points=member))
 
 
 def test_missing_files_and_other_formats(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ a gap between two numbers is the metric. Each variant has its own signature and 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,7 +36,6 @@ class Convention:
     only: Mapping[str, Any] = field(default_factory=dict)
 
 
-_FACE = {"layout": "ibug68"}
 _BOTH_TORSOS = (
     Convention("official", {}, "pooled over joints, d <= t; on LSP relative to left shoulder - right hip"),
     Convention("torso-side", {"normaliser": "torso-side"}, "left shoulder - left hip"),
@@ -83,8 +83,8 @@ CONVENTIONS: Mapping[str, tuple[Convention, ...]] = {
         Convention("as-given", {}, "the protocol's own normaliser and pooling"),
         Convention("points-pooled", {"pool": "points"}, "all points of all images alike"),
         Convention("rms", {"distance": "rms-distance"}, "root mean square of the distances"),
-        Convention("outer-eye-corners", {"normaliser": "outer-eye-corners"}, "300-W", _FACE),
-        Convention("eye-centres", {"normaliser": "eye-centres"}, "also called pupils", _FACE),
+        Convention("outer-eye-corners", {"normaliser": "outer-eye-corners"}, "300-W"),
+        Convention("eye-centres", {"normaliser": "eye-centres"}, "also called pupils"),
         Convention("box", {"normaliser": "box"}, "sqrt(w h) of the points' box: AFLW2000-3D"),
         Convention("box-diagonal", {"normaliser": "box-diagonal"}, "of the points' box"),
         Convention("box-mean-side", {"normaliser": "box-mean-side"}, "(w + h) / 2 of the points' box: menpofit"),
@@ -115,19 +115,19 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 def variants(metric: str, **options: Any) -> tuple[Metric, ...]:
     """The metric of that name in `core_eval.plugin.METRICS` in every convention, ours first.
 
-    `options` are the factory's. Variants are called ``"name (convention)"``; a metric on which public evaluators agree
-    comes alone, under its own name. Raises `InputError` for an unknown metric or option values.
+    `options` are the factory's. Variants are called ``"name (convention)"``; conventions that the options rule out (eye
+    corners of a hand) are left out, and a metric on which public evaluators agree comes alone, under its own name.
+    Raises `InputError` for an unknown metric or option values.
     """
     options = _complete(metric, options)
-    known = CONVENTIONS.get(metric)
-    if known is None:
-        return (METRICS[metric](**options),)
+    ours: Metric = METRICS[metric](**options)
     found: dict[str, Metric] = {}
-    for convention in known:
+    for convention in CONVENTIONS.get(metric, ()):
         if _exists(convention, options):
-            built = _build(metric, convention, options)
-            found.setdefault(built.signature, built)  # a protocol's own choice may be one of the conventions
-    return tuple(found.values())
+            with suppress(InputError):
+                built = _build(metric, convention, options)
+                found.setdefault(built.signature, built)  # a protocol's own choice may be one of the conventions
+    return tuple(found.values()) or (ours,)
 
 
 def variant(metric: str, convention: str, **options: Any) -> Metric:
@@ -148,8 +148,7 @@ def _complete(metric: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _exists(convention: Convention, options: Mapping[str, Any]) -> bool:
-    defaults = {"layout": "ibug68", "joints": "total"}
-    return all(options.get(key, defaults.get(key)) == value for key, value in convention.only.items())
+    return all(options.get(key) == value for key, value in convention.only.items())
 
 
 def _build(metric: str, convention: Convention, options: Mapping[str, Any]) -> Metric:
