@@ -45,12 +45,14 @@ def rasterise(
     *,
     perspective: bool = True,
     cull_back: bool = False,
+    checkerboard: bool = False,
 ) -> Raster:
     """Draw triangles into a z-buffer of `height` x `width` samples at the pixel centres.
 
     vertices_px: (V, 3), pixels and depth as the module says. faces: (F, 3) vertex indices.
     perspective: 1/depth is linear on screen (pin-hole camera); otherwise depth itself is (orthographic).
     cull_back: leave out triangles whose vertices run clockwise on screen (counter-clockwise is the front of a mesh).
+    checkerboard: sample only where row + column is even, the rest stays empty: half the work.
     Triangles with a vertex at depth <= 0 are left out when `perspective` (there is no near-plane clipping).
 
     Raises ValueError for wrong shapes, non-finite coordinates, or pixels beyond `GUARD_BAND`.
@@ -58,18 +60,13 @@ def rasterise(
     vertices_px = np.asarray(vertices_px)
     if vertices_px.ndim != 2 or vertices_px.shape[1] != 3 or faces.ndim != 2 or faces.shape[1] != 3:
         raise ValueError(f"expected vertices (V, 3) and faces (F, 3), got {vertices_px.shape} and {faces.shape}")
-    # One comparison refuses NaN and infinity as well.
-    if not (np.abs(vertices_px[:, :2]) <= GUARD_BAND).all() or not np.isfinite(vertices_px[:, 2]).all():
+    triangles = np.ascontiguousarray(faces, np.int32)
+    fixed, near, inside, indexed = _snap(np.ascontiguousarray(vertices_px), triangles, perspective)
+    if not inside:
         raise ValueError(f"vertices must be finite and within {GUARD_BAND:g} pixels")
-    if faces.size and (faces.min() < 0 or faces.max() >= len(vertices_px)):
+    if not indexed:
         raise ValueError(f"faces must index the {len(vertices_px)} vertices")
-    fixed = np.rint(vertices_px[:, :2].astype(np.float64) * SUBPIXEL).astype(np.int64)
-    depth = vertices_px[:, 2].astype(np.float64)
-    if perspective:
-        near = np.where(depth > 0, 1.0 / np.where(depth > 0, depth, 1.0), -1.0)
-    else:
-        near = -depth
-    return Raster(*_draw(fixed, near, np.ascontiguousarray(faces, np.int32), height, width, perspective, cull_back))
+    return Raster(*_draw(fixed, near, triangles, height, width, perspective, cull_back, checkerboard))
 
 
 def interpolate(
@@ -88,10 +85,32 @@ def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.int32]) -> 
 
 
 @njit(nogil=True, cache=True)
-def _draw(fixed, near, faces, height, width, perspective, cull_back):  # type: ignore[no-untyped-def]
+def _snap(vertices, faces, perspective):  # type: ignore[no-untyped-def]
+    """Fixed-point positions, nearness (see `_draw`), and whether all vertices and all indices are in range."""
+    count = vertices.shape[0]
+    fixed = np.empty((count, 2), np.int64)
+    near = np.empty(count, np.float64)
+    inside = True
+    for i in range(count):
+        x, y, z = float(vertices[i, 0]), float(vertices[i, 1]), float(vertices[i, 2])
+        if abs(x) <= GUARD_BAND and abs(y) <= GUARD_BAND and abs(z) < np.inf:  # false for NaN
+            fixed[i, 0], fixed[i, 1] = np.int64(np.rint(x * SUBPIXEL)), np.int64(np.rint(y * SUBPIXEL))
+            near[i] = -z if not perspective else (1.0 / z if z > 0 else -1.0)
+        else:
+            inside = False
+    indexed = True
+    for f in range(faces.shape[0]):
+        for k in range(3):
+            if faces[f, k] < 0 or faces[f, k] >= count:
+                indexed = False
+    return fixed, near, inside, indexed
+
+
+@njit(nogil=True, cache=True)
+def _draw(fixed, near, faces, height, width, perspective, cull_back, checkerboard):  # type: ignore[no-untyped-def]
     """Fixed-point z-buffer. `near` grows towards the camera and is linear on screen (1/depth, or -depth)."""
     tri = np.full((height, width), -1, np.int32)
-    best = np.full((height, width), -np.inf, np.float64)
+    best = np.full((height, width), -np.inf, np.float32)
     bary = np.zeros((height, width, 3), np.float32)
     for f in range(faces.shape[0]):
         i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -129,16 +148,18 @@ def _draw(fixed, near, faces, height, width, perspective, cull_back):  # type: i
         row0 = dx0 * (py - y1) - dy0 * (px - x1) - open0
         row1 = dx1 * (py - y2) - dy1 * (px - x2) - open1
         row2 = dx2 * (py - y0) - dy2 * (px - x0) - open2
+        step = 2 if checkerboard else 1
         right0, right1, right2 = dy0 << 16, dy1 << 16, dy2 << 16
         down0, down1, down2 = dx0 << 16, dx1 << 16, dx2 << 16
         scale = 1.0 / area
         for r in range(top, bottom + 1):
-            e0, e1, e2 = row0, row1, row2
-            for c in range(left, right + 1):
+            skip = (r + left) & 1 if checkerboard else 0
+            e0, e1, e2 = row0 - skip * right0, row1 - skip * right1, row2 - skip * right2
+            for c in range(left + skip, right + 1, step):
                 if (e0 | e1 | e2) >= 0:
                     b0, b1, b2 = (e0 + open0) * scale, (e1 + open1) * scale, (e2 + open2) * scale
                     n = b0 * w0 + b1 * w1 + b2 * w2
-                    if n > best[r, c]:
+                    if np.float32(n) > best[r, c]:
                         best[r, c] = n
                         tri[r, c] = f
                         if perspective:
@@ -147,20 +168,19 @@ def _draw(fixed, near, faces, height, width, perspective, cull_back):  # type: i
                         bary[r, c, 0] = b0
                         bary[r, c, 1] = b2 if swapped else b1
                         bary[r, c, 2] = b1 if swapped else b2
-                e0 -= right0
-                e1 -= right1
-                e2 -= right2
+                e0 -= step * right0
+                e1 -= step * right1
+                e2 -= step * right2
             row0 += down0
             row1 += down1
             row2 += down2
-    depth = np.empty((height, width), np.float32)
-    for r in range(height):
+    for r in range(height):  # from nearness to depth, in place
         for c in range(width):
             if tri[r, c] < 0:
-                depth[r, c] = np.inf
+                best[r, c] = np.inf
             else:
-                depth[r, c] = 1.0 / best[r, c] if perspective else -best[r, c]
-    return tri, bary, depth
+                best[r, c] = np.float32(1) / best[r, c] if perspective else -best[r, c]
+    return tri, bary, best
 
 
 @njit(nogil=True, cache=True)

@@ -1,9 +1,9 @@
-"""Light on meshes: ambient occlusion, cast shadows, diffuse and specular light per vertex, and the way to 8-bit pixels.
+"""Light on meshes: who sees which part of the sky, diffuse and specular light per vertex, and the way to 8-bit pixels.
 
-Axis letters: `V` vertices, `F` triangles, `L` lights, `H`/`W` rows and columns, `C` channels.
+Axis letters: `V` vertices, `F` triangles, `D` tabulated directions, `L` lights, `H`/`W` rows and columns, `C` channels.
 
-All light and colour is linear RGB until `to_srgb`. Directions are unit vectors in the camera's frame: x to image
-right, y up, z towards the camera.
+All light and colour is linear RGB until `to_srgb`. Directions are unit vectors, x to image right, y up, z towards the
+camera.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from data_synth.raster import rasterise, vertex_normals
+from data_synth.raster import rasterise
 
 F32 = NDArray[np.float32]
 
@@ -35,26 +35,39 @@ class Lighting:
     shadow: float
 
 
-def ambient_occlusion(vertices: NDArray[np.floating], faces: NDArray[np.int32], directions: int = 128) -> F32:
-    """Share (V,) in [0, 1] of the cosine-weighted sky seen from each vertex, from depth maps out of many directions."""
-    normals = vertex_normals(vertices, faces)
-    seen, total = np.zeros(len(vertices)), np.full(len(vertices), 1e-9)
-    for k in range(directions):  # a Fibonacci lattice: even, and the same every time
-        height = 1 - (2 * k + 1) / directions
-        angle = k * np.pi * (3 - np.sqrt(5))
-        ring = np.sqrt(1 - height * height)
-        direction = np.array([ring * np.cos(angle), ring * np.sin(angle), height], np.float32)
-        cosine = np.maximum(normals @ direction, 0)
-        total += cosine
-        seen += cosine * lit_share(vertices, vertices, faces, direction, 160)
-    return (seen / total).astype(np.float32)
+@dataclass(frozen=True, slots=True)
+class ShadowTable:
+    """Which vertices of a resting mesh light from each of many directions reaches.
+
+    direction (D, 3) even over the sphere, in the mesh's frame; lit (D, V) uint8, 255 where the light arrives.
+    """
+
+    direction: F32
+    lit: NDArray[np.uint8]
+
+    def towards(self, direction: NDArray[np.floating]) -> F32:
+        """Share (V,) of light from a direction (3,) that arrives, blended from the four nearest directions."""
+        cosine = self.direction @ np.asarray(direction, np.float32)
+        nearest = np.argpartition(cosine, -4)[-4:]
+        weight = np.exp((cosine[nearest] - 1) * len(cosine) / 6)
+        return (weight / weight.sum() / 255).astype(np.float32) @ self.lit[nearest].astype(np.float32)
+
+
+def tabulate_shadows(vertices: F32, faces: NDArray[np.int32], directions: int = 200) -> ShadowTable:
+    """Draw the mesh from each direction of a Fibonacci lattice."""
+    k = np.arange(directions)
+    height, angle = 1 - (2 * k + 1) / directions, k * np.pi * (3 - np.sqrt(5))
+    ring = np.sqrt(1 - height * height)
+    lattice = np.stack([ring * np.cos(angle), ring * np.sin(angle), height], axis=1).astype(np.float32)
+    lit = np.stack([lit_share(vertices, vertices, faces, direction) for direction in lattice])
+    return ShadowTable(lattice, np.rint(lit * 255).astype(np.uint8))
 
 
 def lit_share(
     receivers: NDArray[np.floating],
     vertices: NDArray[np.floating],
     faces: NDArray[np.int32],
-    direction: F32,
+    direction: NDArray[np.floating],
     resolution: int = 96,
     bias: float = 0.012,
 ) -> F32:
@@ -62,9 +75,9 @@ def lit_share(
 
     bias: a receiver is lit if nothing lies more than this part of the mesh's extent in front of it.
     """
-    side = np.cross(direction, [0.0, 1.0, 0.0] if abs(direction[1]) < 0.9 else [1.0, 0.0, 0.0])
+    side = np.cross([0.0, 1.0, 0.0] if abs(direction[1]) < 0.9 else [1.0, 0.0, 0.0], direction)
     side /= np.linalg.norm(side)
-    axes = np.stack([side, np.cross(direction, side), -np.asarray(direction, float)], axis=1).astype(np.float32)
+    axes = np.stack([side, np.cross(side, direction), -np.asarray(direction, float)], axis=1).astype(np.float32)
     turned = np.asarray(vertices, np.float32) @ axes
     low, high = turned.min(axis=0), turned.max(axis=0)
     extent = float((high - low)[:2].max())
@@ -74,50 +87,50 @@ def lit_share(
     return _compare(depth, place, np.float32(bias * extent))
 
 
-def illuminate(normals: F32, occlusion: F32, lit: F32, lighting: Lighting, wrap: F32, gloss: float) -> tuple[F32, F32]:
-    """Diffuse irradiance / pi and specular radiance (V, 3) each, for a viewer far along +z.
+def illuminate(normals: F32, occlusion: F32, lit: F32, lighting: Lighting, wrap: F32, gloss: int) -> F32:
+    """Diffuse irradiance / pi and specular radiance (V, 6: r, g, b, r, g, b), for a viewer far along +z.
 
     normals (V, 3); occlusion (V,) share of the surroundings that is seen; lit (V,) share of the key light that arrives;
     wrap (3,) how far each colour bleeds round the terminator (light scattered under the skin), 0 is Lambert's law;
-    gloss: Blinn-Phong exponent.
+    gloss: the Blinn-Phong exponent is 2 ** gloss.
     """
-    return _illuminate(
-        normals,
-        occlusion,
-        (1 - lighting.shadow * (1 - lit)).astype(np.float32),
-        lighting.direction,
-        lighting.colour,
-        lighting.sky,
-        lighting.ground,
-        np.asarray(wrap, np.float32),
-        np.float32(gloss),
-    )
+    key = (1 - lighting.shadow * (1 - lit)).astype(np.float32)
+    wrap = np.asarray(wrap, np.float32)
+    colours = lighting.direction, lighting.colour, lighting.sky, lighting.ground
+    return _illuminate(normals, occlusion, key, *colours, wrap, gloss)
 
 
-def downsample(samples: F32) -> F32:
-    """(2 H + 1, 2 W + 1, C) samples at half-pixel steps from -0.5 on -> (H, W, C), each pixel a tent of 3 x 3 samples.
+def compose(samples: F32, background: F32) -> F32:
+    """Samples (2 H + 1, 2 W + 1, 4: RGB and cover) at half-pixel steps from -0.5 on, over (H, W, 3) -> (H, W, 3).
 
-    Odd samples lie on the pixel centres, so a z-buffer of the fine grid gives the labels as well: `samples[1::2,
-    1::2]`.
+    Only samples with row + column even are read, a quincunx: each pixel is half its centre and an eighth of each
+    corner. Odd rows and columns lie on pixel centres, so the same z-buffer gives labels: `samples[1::2, 1::2]`.
     """
-    if samples.ndim != 3 or samples.shape[0] % 2 == 0 or samples.shape[1] % 2 == 0:
-        raise ValueError(f"expected (2 H + 1, 2 W + 1, C), got {samples.shape}")
-    return _tent(samples)
+    height, width = background.shape[:2]
+    if samples.shape != (2 * height + 1, 2 * width + 1, 4):
+        raise ValueError(f"expected {(2 * height + 1, 2 * width + 1, 4)} samples, got {samples.shape}")
+    return _quincunx(samples, background)
 
 
-_SRGB_STEPS = 4096
-_linear = np.linspace(0, 1, _SRGB_STEPS)
-_SRGB = np.where(_linear <= 0.0031308, 12.92 * _linear, 1.055 * np.maximum(_linear, 1e-9) ** (1 / 2.4) - 0.055)
+_STEPS = 8192
+_HIGHEST = 2.0
+"""Brightest linear value that is told from brighter ones."""
 
 
-def to_srgb(linear: F32, exposure: float = 1.0, contrast: float = 0.0) -> NDArray[np.uint8]:
-    """Linear RGB (H, W, 3) -> 8-bit sRGB with a soft shoulder for highlights; contrast > 0 adds an S-shaped curve."""
-    steps = np.linspace(0, 4, _SRGB_STEPS)
-    rolled = np.where(steps < 0.8, steps, 0.8 + 0.2 * np.tanh((steps - 0.8) / 0.6))
-    curve = np.interp(rolled, _linear, _SRGB)
-    curve = curve + contrast * curve * (1 - curve) * (2 * curve - 1)
-    table = np.clip(np.rint(curve * 255), 0, 255).astype(np.uint8)
-    return table[np.clip(linear * (exposure * (_SRGB_STEPS - 1) / 4), 0, _SRGB_STEPS - 1).astype(np.int32)]
+def _base_curve() -> NDArray[np.float64]:
+    linear = np.linspace(0, _HIGHEST, _STEPS)
+    rolled = np.where(linear < 0.8, linear, 0.8 + 0.2 * np.tanh((linear - 0.8) / 0.6))
+    return np.where(rolled <= 0.0031308, 12.92 * rolled, 1.055 * np.maximum(rolled, 1e-9) ** (1 / 2.4) - 0.055)
+
+
+_CURVE = _base_curve()
+
+
+def to_srgb(linear: F32, contrast: float = 0.0) -> NDArray[np.uint8]:
+    """Linear RGB -> 8-bit sRGB, any shape, with a soft shoulder above 0.8; contrast > 0 adds an S-shaped curve."""
+    curve = _CURVE + contrast * _CURVE * (1 - _CURVE) * (2 * _CURVE - 1)
+    table = np.clip(curve * 255 + 0.5, 0, 255).astype(np.uint8)
+    return _look_up(np.ascontiguousarray(linear, np.float32), table, np.float32((_STEPS - 1) / _HIGHEST))
 
 
 def to_linear(srgb: NDArray[np.floating] | tuple[float, ...]) -> F32:
@@ -133,9 +146,12 @@ def _compare(depth, place, bias):  # type: ignore[no-untyped-def]
     for i in range(place.shape[0]):
         x, y = int(place[i, 0] + 0.5), int(place[i, 1] + 0.5)
         free = 0
-        for r in range(y - 1, y + 2):
-            for c in range(x - 1, x + 2):
-                if r < 0 or c < 0 or r >= size or c >= size or depth[r, c] + bias >= place[i, 2]:
+        for dy in range(-1, 2):
+            for dx in range(-1, 2):
+                r, c = y + dy, x + dx
+                # A surface that slopes towards the light is nearer a step aside: allow for it, or it shadows itself.
+                allowed = bias * (1 + abs(dx) + abs(dy))
+                if r < 0 or c < 0 or r >= size or c >= size or depth[r, c] + allowed >= place[i, 2]:
                     free += 1
         out[i] = free / 9.0
     return out
@@ -144,8 +160,7 @@ def _compare(depth, place, bias):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _illuminate(normals, occlusion, key, direction, colour, sky, ground, wrap, gloss):  # type: ignore[no-untyped-def]
     count = normals.shape[0]
-    diffuse = np.empty((count, 3), np.float32)
-    specular = np.zeros((count, 3), np.float32)
+    out = np.zeros((count, 6), np.float32)
     half = np.empty_like(direction)
     for k in range(direction.shape[0]):
         hx, hy, hz = direction[k, 0], direction[k, 1], direction[k, 2] + np.float32(1)
@@ -155,37 +170,51 @@ def _illuminate(normals, occlusion, key, direction, colour, sky, ground, wrap, g
         nx, ny, nz = normals[i, 0], normals[i, 1], normals[i, 2]
         up = np.float32(0.5) + np.float32(0.5) * ny
         for c in range(3):
-            diffuse[i, c] = occlusion[i] * (up * sky[c] + (1 - up) * ground[c])
+            out[i, c] = occlusion[i] * (up * sky[c] + (1 - up) * ground[c])
         for k in range(direction.shape[0]):
             cosine = nx * direction[k, 0] + ny * direction[k, 1] + nz * direction[k, 2]
             share = key[i] if k == 0 else occlusion[i]
             for c in range(3):
                 bled = (cosine + wrap[c]) / (1 + wrap[c])
                 if bled > 0:
-                    diffuse[i, c] += share * bled * colour[k, c]
+                    out[i, c] += share * bled * colour[k, c]
             if cosine > 0:
-                mirror = nx * half[k, 0] + ny * half[k, 1] + nz * half[k, 2]
-                if mirror > 0:
-                    shine = share * mirror**gloss
+                shine = nx * half[k, 0] + ny * half[k, 1] + nz * half[k, 2]
+                if shine > 0:
+                    for _ in range(gloss):
+                        shine *= shine
                     for c in range(3):
-                        specular[i, c] += shine * colour[k, c]
-    return diffuse, specular
+                        out[i, 3 + c] += share * shine * colour[k, c]
+    return out
 
 
 @njit(nogil=True, cache=True)
-def _tent(samples):  # type: ignore[no-untyped-def]
-    height, width, channels = samples.shape[0] // 2, samples.shape[1] // 2, samples.shape[2]
-    out = np.empty((height, width, channels), np.float32)
-    for r in range(height):
-        for c in range(width):
+def _quincunx(samples, background):  # type: ignore[no-untyped-def]
+    out = np.empty(background.shape, np.float32)
+    for r in range(out.shape[0]):
+        for c in range(out.shape[1]):
             y, x = 2 * r + 1, 2 * c + 1
-            for k in range(channels):
-                corner = (
+            clear = np.float32(1)
+            for k in (3, 0, 1, 2):
+                corners = (
                     samples[y - 1, x - 1, k]
                     + samples[y - 1, x + 1, k]
                     + samples[y + 1, x - 1, k]
                     + samples[y + 1, x + 1, k]
                 )
-                edge = samples[y - 1, x, k] + samples[y + 1, x, k] + samples[y, x - 1, k] + samples[y, x + 1, k]
-                out[r, c, k] = (corner + 2 * edge + 4 * samples[y, x, k]) * np.float32(1 / 16)
+                mean = np.float32(0.5) * samples[y, x, k] + np.float32(0.125) * corners
+                if k == 3:
+                    clear -= mean
+                else:
+                    out[r, c, k] = mean + clear * background[r, c, k]
+    return out
+
+
+@njit(nogil=True, cache=True)
+def _look_up(linear, table, scale):  # type: ignore[no-untyped-def]
+    out = np.empty(linear.shape, np.uint8)
+    flat_in, flat_out = linear.reshape(-1), out.reshape(-1)
+    last = len(table) - 1
+    for i in range(len(flat_in)):
+        flat_out[i] = table[min(max(int(flat_in[i] * scale + np.float32(0.5)), 0), last)]
     return out

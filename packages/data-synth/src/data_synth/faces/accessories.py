@@ -53,7 +53,7 @@ def draw_glasses(rng: np.random.Generator) -> Glasses:
 def build_glasses(glasses: Glasses, eyes: F32, ears: F32, front: float) -> Solid:
     """Put glasses on a head.
 
-    eyes (2, 3): centres of the eyeballs, image left first; ears (2, 3): where the temples rest; front: z of the lenses, m.
+    eyes (2, 3): centres of the eyeballs, image left first; ears (2, 3): where the temples rest; front: z of the lenses.
     """
     vertices: list[NDArray[np.float64]] = []
     faces: list[NDArray[np.int64]] = []

@@ -11,12 +11,15 @@ length and a shift in pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from math import cos, radians, sin
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """yaw, pitch, roll in degrees; distance m; focal px; centre (2,) px, where the head's origin appears."""
 
@@ -27,26 +30,27 @@ class View:
     focal: float = 1.0
     centre: tuple[float, float] = (0.0, 0.0)
 
-    @property
+    @cached_property
     def rotation(self) -> NDArray[np.float64]:
         """(3, 3), from the model's frame to the camera's directions."""
-        yaw, pitch, roll = np.radians([self.yaw, self.pitch, self.roll])
-        y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
-        p = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
-        r = np.array([[np.cos(roll), np.sin(roll), 0], [-np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+        (cy, sy), (cp, sp), (cr, sr) = ((cos(radians(a)), sin(radians(a))) for a in (self.yaw, self.pitch, self.roll))
+        y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+        p = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
+        r = np.array([[cr, sr, 0], [-sr, cr, 0], [0, 0, 1]])
         return r @ p @ y
 
     def turn(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
         """(V, 3) model frame -> (V, 3) camera directions, still around the head's origin, m."""
         return points @ self.rotation.T.astype(np.float32)
 
-    def project(self, turned: NDArray[np.floating]) -> NDArray[np.float32]:
+    def project(self, turned: NDArray[np.floating]) -> NDArray[Any]:
         """(V, 3) turned points -> (V, 3): x px, y px (0-based pixel centres), depth m."""
-        depth = self.distance - turned[:, 2]
-        scale = self.focal / depth
-        return np.stack(
-            [self.centre[0] + scale * turned[:, 0], self.centre[1] - scale * turned[:, 1], depth], axis=1
-        ).astype(turned.dtype)
+        out = np.empty(turned.shape, turned.dtype)
+        out[:, 2] = self.distance - turned[:, 2]
+        scale = self.focal / out[:, 2]
+        out[:, 0] = self.centre[0] + scale * turned[:, 0]
+        out[:, 1] = self.centre[1] - scale * turned[:, 1]
+        return out
 
     @property
     def up(self) -> NDArray[np.float64]:

@@ -99,12 +99,20 @@ class StandIn300W:
         shards = self.split(name).shards
         return sum(len(shards.span(k)) for k in shards.missing())
 
+    def preview(self, split: str, path: Path, *, n: int = 24, progress: Progress | None = None) -> None:
+        """Write a contact sheet (PNG) of the first `n` samples of a split, with landmarks and UV drawn."""
+        from data_synth.faces.preview import preview
+
+        samples = self.split(split)[:n]
+        samples.prepare(progress)
+        preview(samples, path, n)
+
 
 class FaceSplit(Sequence[Sample]):
     """Samples of a split, or of a slice of it.
 
-    A sample has inputs {image} and target {points, visible, uv, part, yaw}, as the contract's table says, with yaw ()
-    float32 in degrees (positive: the face is turned to image right). `group` is the person. For training, `batch` and
+    A sample has inputs {image} and target {points, visible, uv, part, landmark_uv, yaw}, as the contract's table says,
+    with yaw () float32 in degrees (positive: the face is turned to image right). `group` is the person. For training, `batch` and
     `arrays` give the stored arrays without decoding them (see `FIELDS`).
     """
 
@@ -134,6 +142,7 @@ class FaceSplit(Sequence[Sample]):
                 "uv": decode_uv(stored["uv"]),
                 "part": stored["part"],
                 "yaw": stored["pose"][0],
+                "landmark_uv": landmark_uv(),
             },
             group=f"{self.name}-{person_of(self.name, i):04d}",
         )
@@ -203,10 +212,10 @@ class SplitRenderer:
         with self._lock:  # the first caller loads the model, the others wait for it
             renderer = FaceRenderer.load()
         people = [self._person(person_of(self.split, i)) for i in indices]
-        rngs = [generator(NAME, self.split, "sample", i) for i in indices]
-        heads = renderer.vertices(people, rngs)
+        heads = renderer.vertices(people, generator(NAME, self.split, "expressions", indices.start))
         out = {name: np.empty((len(indices), *spec.shape), spec.dtype) for name, spec in FIELDS.items()}
-        for row, (i, person, head, rng) in enumerate(zip(indices, people, heads, rngs, strict=True)):
+        for row, (i, person, head) in enumerate(zip(indices, people, heads, strict=True)):
+            rng = generator(NAME, self.split, "sample", i)
             view = renderer.view(head, yaw_of(self.split, i), SIZE, rng)
             picture = renderer.render(person, head, view, SIZE, rng, outdoor=is_outdoor(i))
             for name in ("image", "uv", "part", "points", "visible"):
@@ -227,6 +236,15 @@ class SplitRenderer:
             if len(self._people) > 4 * BLOCK:
                 self._people.popitem(last=False)
         return person
+
+
+@cache
+def landmark_uv() -> NDArray[np.float64]:
+    """(68, 2) template coordinates of the landmarks at rest, before the jaw is moved to the outline of a view."""
+    from data_synth.faces.model import FaceModel
+
+    model = FaceModel.load()
+    return np.asarray(model.landmarks.points(model.uv), np.float64)
 
 
 @cache

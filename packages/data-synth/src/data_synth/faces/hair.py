@@ -11,7 +11,7 @@ model's (metres, y up, z front).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
@@ -61,8 +61,7 @@ class Style:
     miss the edge; over_ears: the sheet passes outside the ears; swing: m of sideways waves of the hanging part;
     colour (3,) linear RGB; streak: relative variation from strand to strand; gloss: strength of the shine;
     cloth: woven material, which has a sharp edge and is not painted onto the scalp; band: m of a turned-up hem of
-    another
-    colour, brim: m by which a brim stands out at the front (over `brim_angle` radians to each side).
+    another colour; brim: m by which a brim stands out at the front (over `brim_angle` radians to each side).
     """
 
     end: NDArray[np.float64]
@@ -135,19 +134,36 @@ def reach(scalp: Scalp, height: NDArray[np.floating]) -> NDArray[np.float64]:
     return q1 + share * (q2 - q1)
 
 
+def hairline(scalp: Scalp, style: Style) -> F32:
+    """How far inside the edge of a style each vertex of the head lies (V,), m."""
+    column, along = scalp.lookup.T
+    return (np.interp(column, np.arange(COLUMNS), style.end) - along).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet on one head: vertices (Q * R, 3) m, faces, and per vertex `margin` (m inside the edge) and `column`."""
+    """A style cut to the mean skull; `on` lays it over a particular head.
 
-    vertices: F32
+    Vertex p is skull point first[p], moved by share[p] towards skull point second[p], plus offset[p] (m); skull points
+    count through the grid of `Scalp`. faces (., 3); margin (P,) m inside the edge. Vertex p is in column p % COLUMNS.
+    """
+
+    scalp: Scalp
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    share: F32
+    offset: F32
     faces: NDArray[np.int32]
     margin: F32
-    column: F32
+
+    def on(self, head: F32) -> F32:
+        """The sheet's vertices (P, 3) on a head (V, 3), m in the model's frame."""
+        corners, weights = self.scalp.corners.reshape(-1, 3), self.scalp.weights.reshape(-1, 3)
+        return _lay(head, corners, weights, self.first, self.second, self.share, self.offset)
 
 
-def build_sheet(scalp: Scalp, style: Style, vertices: F32, rng: np.random.Generator) -> Sheet:
-    """Lay a style over a head (vertices (V, 3) m in the model's frame). `rng` draws lumps and waves."""
-    skull = np.einsum("qrk,qrkc->qrc", scalp.weights, vertices[scalp.corners])
+def cut_sheet(scalp: Scalp, style: Style, rng: np.random.Generator) -> Sheet:
+    """Cut a style; `rng` draws lumps and waves."""
     end = style.end if style.hangs else np.minimum(style.end, scalp.along[SKULL_ROWS - 1] - 0.004)
     margin = end[None] - scalp.along
     full = style.thickness * (1 - np.exp(-np.maximum(margin, 0) / style.taper)) + 0.0015
@@ -155,142 +171,43 @@ def build_sheet(scalp: Scalp, style: Style, vertices: F32, rng: np.random.Genera
         full = full + np.where(margin < style.band, 0.006, 0.0) * (margin > -0.004)
     full = full * (1 + style.lumps * _smooth_noise(rng, *full.shape))
     skull_full = full[:SKULL_ROWS] + (scalp.ear * 1.1 if style.over_ears else 0.0)
-    top = skull + skull_full[..., None] * scalp.outwards
     sideways = np.stack([np.sin(AZIMUTH), np.zeros(COLUMNS), np.cos(AZIMUTH)], axis=1)
-    drop = np.linspace(0, HANGING_LENGTH, HANGING_ROWS + 1)[1:, None, None]
-    wave = style.swing * np.sin(drop[..., 0] * rng.uniform(25, 60) + rng.uniform(0, 6) + 2.5 * np.sin(2 * AZIMUTH))
-    hanging = top[-1] - drop * [0.0, 1.0, 0.0] + (wave + full[SKULL_ROWS:] - full[SKULL_ROWS - 1])[..., None] * sideways
-    grid = np.concatenate([top, hanging])
+    drop = np.linspace(0, HANGING_LENGTH, HANGING_ROWS + 1)[1:, None]
+    wave = style.swing * np.sin(drop * rng.uniform(25, 60) + rng.uniform(0, 6) + 2.5 * np.sin(2 * AZIMUTH))
+    top = skull_full[..., None] * scalp.outwards
+    hanging = top[-1] + (wave + full[SKULL_ROWS:] - full[SKULL_ROWS - 1])[..., None] * sideways
+    hanging[..., 1] -= drop
+    offset = np.concatenate([top, hanging])
+    row = np.minimum(np.arange(len(offset)), SKULL_ROWS - 1)
+    base = row[:, None] * COLUMNS + np.arange(COLUMNS)
+    second, share = base, np.zeros(base.shape)
     faces = scalp.faces[margin.reshape(-1)[scalp.faces].max(axis=1) > -style.ragged]
     if style.brim:
-        grid, margin, faces = _add_brim(grid, margin, faces, style, sideways)
+        # Two more rows: the hem, where the margin is zero, and the hem moved outwards and a little down.
+        column = np.arange(COLUMNS)
+        below = np.argmax(margin < 0, axis=0).clip(1)
+        inner, outer = margin[below - 1, column], margin[below, column]
+        part = inner / np.maximum(inner - outer, 1e-6)
+        hem = offset[below - 1, column] * (1 - part[:, None]) + offset[below, column] * part[:, None]
+        width = style.brim * np.sqrt(np.clip(1 - (np.abs(AZIMUTH) / style.brim_angle) ** 2, 0, 1))
+        tip = hem + width[:, None] * (sideways - np.array([0.0, 0.3, 0.0]))
+        first = len(offset) * COLUMNS + np.flatnonzero(np.abs(AZIMUTH[:-1]) <= style.brim_angle)[:, None]
+        strip = [first + np.array(corners) for corners in ((0, COLUMNS, COLUMNS + 1), (0, COLUMNS + 1, 1))]
+        faces = np.concatenate([faces, *strip]).astype(np.int32)
+        offset = np.concatenate([offset, hem[None], tip[None]])
+        margin = np.concatenate([margin, np.full((2, COLUMNS), style.band + 0.002)])
+        base, second = (
+            np.concatenate([base, ends, ends]) for ends in (base[below - 1, column][None], base[below, column][None])
+        )
+        share = np.concatenate([share, part[None], part[None]])
     return Sheet(
-        vertices=grid.reshape(-1, 3).astype(np.float32),
+        scalp=scalp,
+        first=base.reshape(-1),
+        second=second.reshape(-1),
+        share=share.reshape(-1).astype(np.float32),
+        offset=offset.reshape(-1, 3).astype(np.float32),
         faces=faces,
         margin=margin.reshape(-1).astype(np.float32),
-        column=np.tile(np.arange(COLUMNS, dtype=np.float32), len(grid)),
-    )
-
-
-def _add_brim(
-    grid: NDArray[np.floating], margin: NDArray[np.floating], faces: NDArray[np.int32], style: Style, sideways: F32
-) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.int32]]:
-    """Two more rows: the hem, and the hem moved outwards and a little down."""
-    column = np.arange(COLUMNS)
-    row = np.argmax(margin < 0, axis=0).clip(1)
-    inner, outer = margin[row - 1, column], margin[row, column]
-    share = (inner / np.maximum(inner - outer, 1e-6))[:, None]
-    hem = grid[row - 1, column] * (1 - share) + grid[row, column] * share
-    width = style.brim * np.sqrt(np.clip(1 - (np.abs(AZIMUTH) / style.brim_angle) ** 2, 0, 1))[:, None]
-    tip = hem + width * (sideways - [0.0, 0.3, 0.0])
-    first = grid.shape[0] * COLUMNS + np.flatnonzero(np.abs(AZIMUTH[:-1]) <= style.brim_angle)[:, None]
-    strip = np.concatenate(
-        [first + np.array(corners) for corners in ((0, COLUMNS, COLUMNS + 1), (0, COLUMNS + 1, 1))]
-    ).astype(np.int32)
-    inside = np.full((2, COLUMNS), style.band + 0.002)
-    return (
-        np.concatenate([grid, hem[None], tip[None]]),
-        np.concatenate([margin, inside]),
-        np.concatenate([faces, strip]),
-    )
-
-
-def _hairline(front: float, temple: float, sideburn: float, ear: float, nape: float) -> NDArray[np.float64]:
-    """Height (R,) m of the edge of hair round the head."""
-    angle = np.radians([0, 22, 42, 60, 74, 84, 92, 118, 135, 180])
-    height = [
-        front,
-        front + 0.002,
-        temple,
-        (temple + sideburn) / 2 + 0.01,
-        sideburn + 0.008,
-        sideburn,
-        ear,
-        ear,
-        nape,
-        nape,
-    ]
-    return np.interp(np.abs(AZIMUTH), angle, height)
-
-
-def draw_hair(scalp: Scalp, colour: F32, feminine: float, age: float, rng: np.random.Generator) -> Style:
-    """A hair style for a person; `feminine` in [0, 1] and `age` (2/3 young, 1 old) shift how likely each kind is."""
-    front = rng.uniform(0.082, 0.100)
-    recede = max(0.0, rng.normal(0, 0.008)) + (1 - feminine) * max(0.0, (age - 0.75)) * rng.uniform(0, 0.14)
-    line = _hairline(
-        front + recede, front - 0.004 + 1.6 * recede, rng.uniform(-0.005, 0.025), 0.044, rng.uniform(-0.06, -0.02)
-    )
-    natural = reach(scalp, line)
-    style = Style(
-        end=natural,
-        thickness=rng.uniform(0.008, 0.022),
-        colour=colour,
-        streak=rng.uniform(0.2, 0.5),
-        gloss=rng.uniform(0.05, 0.3),
-        lumps=rng.uniform(0.05, 0.3),
-        ragged=rng.uniform(0.003, 0.009),
-    )
-    long = rng.random() < 0.12 + 0.68 * feminine
-    kind = rng.random()
-    if not long:
-        if kind < 0.14:  # shaved: paint only
-            return replace(style, thickness=0.0, ragged=0.002, streak=0.1)
-        if kind < 0.24:  # round and thick
-            return replace(style, thickness=rng.uniform(0.03, 0.06), lumps=0.2, taper=0.03, streak=0.5, gloss=0.05)
-        if kind < 0.5:  # a fringe
-            angle = rng.uniform(0.5, 1.0)
-            fringe = np.where(np.abs(AZIMUTH) < angle, rng.uniform(0.058, 0.08), 1.0)
-            return replace(style, end=np.maximum(natural, reach(scalp, np.minimum(fringe, line))), ragged=0.01)
-        return style
-    opening = rng.uniform(0.75, 1.25)
-    length = rng.choice([0.06, 0.12, 0.25]) * rng.uniform(0.8, 1.0)
-    side = scalp.along[SKULL_ROWS - 1] + length
-    blend = np.clip((np.abs(AZIMUTH) - opening) / 0.18, 0, 1)
-    end = natural + blend * np.maximum(side - natural, 0)
-    if kind < 0.35:
-        fringe = np.where(np.abs(AZIMUTH) < opening + 0.1, rng.uniform(0.052, 0.075), 1.0)
-        end = np.maximum(end, reach(scalp, np.minimum(fringe, line)))
-    elif kind < 0.6:  # combed to one side
-        tilt = rng.choice([-1, 1]) * AZIMUTH
-        end = end + np.where(np.abs(AZIMUTH) < 1.1, 0.035 * np.exp(-(((tilt - 0.55) / 0.35) ** 2)), 0)
-    return replace(
-        style,
-        end=end,
-        hangs=True,
-        over_ears=True,
-        swing=rng.uniform(0, 0.008),
-        ragged=rng.uniform(0.006, 0.014),
-        taper=0.015,
-    )
-
-
-def draw_hat(scalp: Scalp, colour: F32, second: F32, rng: np.random.Generator) -> Style:
-    """A wool hat, a cap, a hat with a brim or a hood."""
-    low = rng.uniform(0.058, 0.085)
-    back = rng.uniform(-0.02, 0.03)
-    line = np.interp(np.abs(AZIMUTH), [0, 0.6, 1.6, np.pi], [low, low, 0.04, back])
-    style = Style(
-        end=reach(scalp, line), thickness=rng.uniform(0.008, 0.02), colour=colour, cloth=True, ragged=0.0,
-        streak=rng.uniform(0.02, 0.12), gloss=0.02, lumps=0.06, taper=0.004,
-    )  # fmt: skip
-    kind = rng.random()
-    if kind < 0.35:
-        return replace(style, band=rng.uniform(0.025, 0.045), band_colour=second, streak=0.25)
-    if kind < 0.65:
-        return replace(style, brim=rng.uniform(0.045, 0.075), brim_angle=rng.uniform(0.7, 1.0), band_colour=second)
-    if kind < 0.8:
-        return replace(style, brim=rng.uniform(0.04, 0.09), brim_angle=20.0, thickness=0.025, band_colour=second)
-    side = scalp.along[SKULL_ROWS - 1] + HANGING_LENGTH
-    opening = rng.uniform(0.85, 1.3)
-    blend = np.clip((np.abs(AZIMUTH) - opening) / 0.15, 0, 1)
-    end = reach(scalp, np.full(COLUMNS, rng.uniform(0.075, 0.1)))
-    return replace(
-        style,
-        end=end + blend * np.maximum(side - end, 0),
-        hangs=True,
-        over_ears=True,
-        thickness=rng.uniform(0.008, 0.025),
-        lumps=0.12,
     )
 
 
@@ -316,6 +233,24 @@ def _lookup(mean: F32, skull_along: NDArray[np.float64], polar: NDArray[np.float
     along = skull_along[low, nearest] + (row - low) * (skull_along[low + 1, nearest] - skull_along[low, nearest])
     along = along + np.maximum(angle - LOWEST, 0) * np.linalg.norm(offset, axis=1)
     return np.stack([column, along], axis=1).astype(np.float32)
+
+
+@njit(nogil=True, cache=True)
+def _lay(head, corners, weights, first, second, share, offset):  # type: ignore[no-untyped-def]
+    skull = np.empty((corners.shape[0], 3), np.float32)
+    for p in range(corners.shape[0]):
+        for c in range(3):
+            skull[p, c] = (
+                weights[p, 0] * head[corners[p, 0], c]
+                + weights[p, 1] * head[corners[p, 1], c]
+                + weights[p, 2] * head[corners[p, 2], c]
+            )
+    out = np.empty((first.shape[0], 3), np.float32)
+    for p in range(first.shape[0]):
+        for c in range(3):
+            a, b = skull[first[p], c], skull[second[p], c]
+            out[p, c] = a + share[p] * (b - a) + offset[p, c]
+    return out
 
 
 @njit(nogil=True, cache=True)

@@ -60,12 +60,26 @@ def visible_points(
 ) -> NDArray[np.bool_]:
     """Which points (P, 3: x px, y px, depth m) nothing of the head hides, by the fine z-buffer's depth (S, S).
 
-    A point counts as visible if at one of the 3 x 3 samples round it nothing lies more than `tolerance` metres in
+    A point counts as visible if at a sample no more than a pixel away nothing lies more than `tolerance` metres in
     front: marched jaw points sit on the outline itself. Points outside the image are not visible.
     """
-    sample = np.rint(2 * points[:, :2] + 1).astype(int)
-    inside = ((sample >= 0) & (sample < [depth.shape[1], depth.shape[0]])).all(axis=1)
-    padded = np.pad(depth, 1, mode="edge")
-    x, y = np.where(inside[:, None], sample, 0).T
-    farthest = np.max([padded[y + dy, x + dx] for dy in range(3) for dx in range(3)], axis=0)
-    return inside & (farthest >= points[:, 2] - tolerance)
+    return _visible(np.ascontiguousarray(points, np.float64), depth, tolerance)
+
+
+@njit(nogil=True, cache=True)
+def _visible(points, depth, tolerance):  # type: ignore[no-untyped-def]
+    height, width = depth.shape
+    out = np.zeros(points.shape[0], np.bool_)
+    for i in range(points.shape[0]):
+        # Pixel centres are samples of odd index; round to the nearest of them, where the checkerboard has a value.
+        x, y = 2 * int(np.floor(points[i, 0] + 0.5)) + 1, 2 * int(np.floor(points[i, 1] + 0.5)) + 1
+        if x < 0 or y < 0 or x >= width or y >= height:
+            continue
+        for dy in range(-2, 3):
+            for dx in range(-2, 3):
+                r, c = y + dy, x + dx
+                if (dx + dy) % 2 or r < 0 or c < 0 or r >= height or c >= width:
+                    continue
+                if depth[r, c] >= points[i, 2] - tolerance:
+                    out[i] = True
+    return out

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.resources import files
 
 import numpy as np
@@ -74,12 +75,26 @@ class Landmarks:
         """
         up = np.asarray(up, float) / np.linalg.norm(up)
         right = np.array([-up[1], up[0]])  # image right of an upright head
+        side = np.arange(JAW) - 8
+        angle = np.radians(_OUTWARD_DEGREES[np.abs(side)])
+        outward = (np.sign(side) * np.cos(angle))[:, None] * right - np.sin(angle)[:, None] * up
+        index, weight, rest = self._padded
+        reach = np.einsum("jckd,jck,jd->jc", image[index], weight, outward)
+        jaw = np.arange(JAW)
+        best = reach.argmax(axis=1)
+        best = np.where(reach[jaw, best] > reach[jaw, rest], best, rest)
         triangles, weights = self.triangles.copy(), self.weights.copy()
-        for i, (index, weight) in enumerate(self.jaw_parallels):
-            angle = np.radians(_OUTWARD_DEGREES[abs(i - 8)])
-            outward = np.sign(i - 8) * np.cos(angle) * right - np.sin(angle) * up
-            reach = (image[index] * weight[..., None]).sum(axis=1) @ outward
-            best = int(np.argmax(reach))
-            if reach[best] > reach[self.jaw_rest[i]]:
-                triangles[i], weights[i] = index[best], weight[best]
+        triangles[:JAW], weights[:JAW] = index[jaw, best], weight[jaw, best]
         return replace(self, triangles=triangles, weights=weights)
+
+    @cached_property
+    def _padded(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The parallels as (17, C, 3) indices and weights, short ones repeating their last point, and (17,) rest."""
+        longest = max(len(index) for index, _ in self.jaw_parallels)
+        index, weight = (
+            np.stack(
+                [np.pad(line[k], ((0, longest - len(line[k])), (0, 0)), mode="edge") for line in self.jaw_parallels]
+            )
+            for k in (0, 1)
+        )
+        return index, weight, np.array(self.jaw_rest)

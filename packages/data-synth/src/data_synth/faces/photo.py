@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from data_synth.shade import to_srgb
@@ -18,16 +19,15 @@ F32 = NDArray[np.float32]
 
 def take_photo(linear: F32, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Linear RGB (H, H, 3) -> 8-bit sRGB, with the defects of a camera and of a compressed file drawn from `rng`."""
-    picture = linear * rng.normal(1.0, [0.05, 0.02, 0.06]).astype(np.float32)
-    size = picture.shape[0]
+    picture, size = linear, linear.shape[0]
+    cast = rng.normal(1.0, [0.05, 0.02, 0.06])
     if rng.random() < 0.35:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.1) * size / 128)
     elif rng.random() < 0.1:
         picture = cv2.filter2D(picture, -1, _motion(rng, size))
-    light = np.float32(np.exp(rng.normal(0.0, 0.22)))
+    light = (cast * np.exp(rng.normal(0.0, 0.22))).astype(np.float32)
     read, shot = rng.gamma(1.5, 0.0025), rng.gamma(1.5, 0.006)
-    picture = np.maximum(picture * light, 0)
-    picture = picture + _noise(rng, size) * (read + shot * np.sqrt(picture)).astype(np.float32)
+    picture = _add_noise(np.ascontiguousarray(picture), light, _noise(rng, size), np.float32(read), np.float32(shot))
     if rng.random() < 0.06:  # black and white
         picture = np.repeat(picture @ np.array([[0.25], [0.65], [0.10]], np.float32), 3, axis=2)
     photo = to_srgb(picture, contrast=float(np.clip(rng.normal(0.15, 0.3), -0.5, 0.9)))
@@ -36,6 +36,18 @@ def take_photo(linear: F32, rng: np.random.Generator) -> NDArray[np.uint8]:
         _, code = cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
         photo = np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1])
     return photo
+
+
+@njit(nogil=True, cache=True)
+def _add_noise(picture, light, noise, read, shot):  # type: ignore[no-untyped-def]
+    """Exposed picture (light: 3 gains) with noise of standard deviation read + shot sqrt(signal)."""
+    out = np.empty_like(picture)
+    for r in range(picture.shape[0]):
+        for c in range(picture.shape[1]):
+            for k in range(3):
+                signal = max(picture[r, c, k] * light[k], np.float32(0))
+                out[r, c, k] = signal + noise[r, c, k] * (read + shot * np.sqrt(signal))
+    return out
 
 
 @lru_cache(maxsize=1)
@@ -51,16 +63,15 @@ def _noise(rng: np.random.Generator, size: int) -> F32:
     if size > len(bank):
         return rng.normal(size=(size, size, 3)).astype(np.float32)
     row, column = rng.integers(0, len(bank) - size + 1, 2)
-    return bank[row : row + size, column : column + size] * rng.choice([-1, 1])
+    return bank[row : row + size, column : column + size]
 
 
 def _motion(rng: np.random.Generator, size: int) -> F32:
     """A straight motion-blur kernel."""
-    length = rng.uniform(1.5, 4.0) * size / 128
+    length, angle = rng.uniform(1.5, 4.0) * size / 128, rng.uniform(0, np.pi)
     half = int(np.ceil(length / 2)) + 1
     kernel = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
-    angle = rng.uniform(0, np.pi)
-    for t in np.linspace(-length / 2, length / 2, 25):
-        x, y = half + t * np.cos(angle), half + t * np.sin(angle)
-        kernel[round(y), round(x)] += 1
+    end = 128 * length / 2 * np.array([np.cos(angle), np.sin(angle)])  # in 256ths of a pixel, from the middle
+    a, b = (np.rint(128 * 2 * half + sign * 2 * end).astype(int) for sign in (-1, 1))
+    cv2.line(kernel, a.tolist(), b.tolist(), 1.0, 1, cv2.LINE_AA, 8)
     return kernel / kernel.sum()
