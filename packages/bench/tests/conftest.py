@@ -16,6 +16,7 @@ PLUGIN = """
 from core_eval import LazyFactory
 
 METHODS = {name: LazyFactory(f"fakepack.parts:{name.capitalize()}") for name in ("noisy", "constant", "broken", "slow")}
+METRICS = {"beauty": LazyFactory("fakepack.parts:beauty")}
 DATASETS = {name: LazyFactory(f"fakepack.parts:{name.capitalize()}") for name in ("faces", "photos")}
 """
 
@@ -108,7 +109,15 @@ class Broken(Noisy):
         for index, prediction in enumerate(super().predict(inputs)):
             if self.how == "short" and index == 5: return
             if self.how == "infinite" and index == 5: prediction["points"][:] = np.inf
+            if self.how == "features": prediction["features"] = np.ones(2)
             yield {} if self.how == "arrays" else prediction
+
+
+def beauty(name="beauty"):
+    """What a network of others would say."""
+    import core_eval
+    return core_eval.Metric(name, "points", "higher", "beauty|v:1", ("features",), lambda p, t: p["features"].mean(),
+                            np.nan, lambda v: float(v.mean()), external="the network's published weights")
 
 
 class Slow(Noisy):

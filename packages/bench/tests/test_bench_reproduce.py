@@ -281,3 +281,38 @@ def test_elsewhere_the_results_folder_can_be_named(checkout, bench, tmp_path: Pa
     assert bench("reproduce", "toy-table", "--rows", "Bad", "--results", tmp_path / "mine").code == 0
     assert (tmp_path / "mine" / "toy" / "toy-table.jsonl").exists()
     assert not checkout.results.exists()
+
+
+def test_a_metric_of_others_is_not_measurable_without_their_network_and_hinders_no_other(checkout, bench) -> None:
+    checkout.edit(
+        "[metrics.nme]",
+        '[metrics.beauty]\nmetric = "fakepack:beauty"\nsource = "paper"\n[metrics.nme]',
+        checkout.table.with_name("benchmark.toml"),
+    )
+    checkout.edit("[columns.fps]", '[columns.beauty]\nmetric = "beauty"\n[columns.fps]')
+    add_row(checkout, "Judged", "fakepack:broken", 'options = { how = "features" }')
+    ran = bench("reproduce", "toy-table", "--rows", "Good", "--rows", "Judged")
+    assert ran.code == 1
+    found = {(one.row, one.column): one for one in lines(checkout)}
+    assert found["Good", "auc"].value is not None
+    assert found["Good", "beauty"].error == "not measurable: needs the network's published weights"
+    assert found["Judged", "beauty"].value == 1.0
+    assert "nothing new" in bench("reproduce", "toy-table", "--rows", "Good", "--rows", "Judged").out
+
+
+def test_a_split_of_another_size_than_the_protocol_says_is_refused(checkout, bench, tmp_path) -> None:
+    checkout.edit("real = 60", "real = 61", checkout.table.with_name("benchmark.toml"))
+    ran = bench("reproduce", "toy-table", "--data", "real", "--root", tmp_path)
+    assert ran.code == 2
+    assert "fakepack:photos/test has 60 samples, the protocol 61" in ran.err
+    assert bench("reproduce", "toy-table", "--data", "real", "--root", tmp_path, "--allow-partial").code == 0
+
+
+def test_a_method_that_fails_everywhere_leaves_readable_lines(checkout, bench) -> None:
+    checkout.edit("index == 5: prediction", "index >= 0: prediction", checkout.parts)
+    add_row(checkout, "Infinite", "fakepack:broken", 'options = { how = "infinite" }')
+    assert bench("reproduce", "toy-table", "--rows", "Infinite").code == 0
+    failed = lines(checkout)[0].provenance.failures
+    assert len(failed) == 51
+    assert failed["..."] == "and 10 more samples"
+    assert {one.column: one.value for one in lines(checkout)} == {"auc": 0.0, "fr": 100.0}

@@ -38,7 +38,7 @@ class Laboratory:
             "run": run,
             "commit": "c",
             "dirty": False,
-            "versions": {"fakepack": "1.0+abc"},
+            "versions": {"fakepack": "1.0+0123456789ab", "torch": "2.0+cpu"},
             "fingerprint": "f",
             "trained_on": "t",
             "device": "cpu",
@@ -121,12 +121,12 @@ def test_the_interval_holds_the_mean_over_seeds(laboratory) -> None:
 
 
 def test_only_the_newest_edition_is_pooled(laboratory) -> None:
-    laboratory.add("Good", errors(0), 0, versions={"fakepack": "1.0+old"})
-    laboratory.add("Good", errors(1), 1, versions={"fakepack": "1.0+old"})
+    laboratory.add("Good", errors(0), 0, versions={"fakepack": "1.0+ba9876543210", "torch": "2.0+cpu"})
+    laboratory.add("Good", errors(1), 1, versions={"fakepack": "1.0+ba9876543210", "torch": "2.0+cpu"})
     laboratory.add("Good", errors(2), 0)
     assert [result.provenance.run for result in laboratory.measure().cell("Good", "auc").results] == ["Good/0/4"]
     laboratory.add("Good", errors(3), 0)
-    laboratory.add("Good", errors(4), 2)
+    laboratory.add("Good", errors(4), 2, versions={"fakepack": "1.0+0123456789ab", "torch": "2.1+cpu"})
     newest = laboratory.measure().cell("Good", "auc").results
     assert [result.provenance.run for result in newest] == ["Good/0/6", "Good/2/8"], "the last of each seed"
 

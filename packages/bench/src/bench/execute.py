@@ -34,6 +34,8 @@ from core_eval import (
 )
 
 Say = Callable[[str], None]
+LISTED = 50
+"""Failed samples that a line of results names."""
 
 
 def execute(job: Job, say: Say = lambda _: None) -> Outcome:
@@ -57,7 +59,7 @@ def _execute(job: Job, say: Say) -> Outcome:
         with locked(store.lock(keys.predictions)):
             cached = store.has_predictions(keys)
             if not cached:
-                _predict(job, keys, store, kept_arrays(metrics), say)
+                _predict(job, keys, store, metrics, say)
         record = read_json(file.with_suffix(".json"))
         if record is None:
             raise InputError("the record of the predictions is damaged; delete it and run again", file=file)
@@ -65,9 +67,11 @@ def _execute(job: Job, say: Say) -> Outcome:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     results = []
     for column, name in job.metrics.items():
-        value = metrics[name].reduce(scored.values[name])
+        value = metrics[name].reduce(scored.values[name]) if name in scored.values else float("nan")
         finite = bool(np.isfinite(value))
         error = None if finite else f"the value is {value}: {len(failures.get(name, {}))} samples failed"
+        if name not in scored.values:
+            error = f"not measurable: needs {metrics[name].external}"
         provenance = _provenance(job, keys, record, failures.get(name, {}))
         results.append(
             _result(job, column, metrics[name], value if finite else None, len(scored.ids), error, now, provenance)
@@ -111,7 +115,7 @@ def _train(job: Job, keys: Keys, store: Cache, say: Say) -> tuple[Method, dict[s
     return method, record
 
 
-def _predict(job: Job, keys: Keys, store: Cache, arrays: tuple[str, ...], say: Say) -> None:
+def _predict(job: Job, keys: Keys, store: Cache, metrics: dict[str, Metric], say: Say) -> None:
     """Predict the split and write the file, then its record: the record says that the file is whole."""
     run, file = job.run, store.predictions(keys)
     method, model = _train(job, keys, store, say)
@@ -119,6 +123,7 @@ def _predict(job: Job, keys: Keys, store: Cache, arrays: tuple[str, ...], say: S
     split = scored.split(run.split)
     say(f"predicting {len(split)} samples")
     ids: list[str] = []
+    needed = {name for metric in metrics.values() if not metric.external for name in metric.needs}
 
     def inputs() -> Iterator[Arrays]:
         for sample in split:
@@ -126,17 +131,18 @@ def _predict(job: Job, keys: Keys, store: Cache, arrays: tuple[str, ...], say: S
             yield sample.inputs
 
     with usage.measured() as cost, full_disk(file):
-        columns: dict[str, list[np.ndarray]] = {name: [] for name in arrays}
+        columns: dict[str, list[np.ndarray]] = {name: [] for name in kept_arrays(metrics)}
         count = 0
         for prediction in method.predict(inputs(), **run.predict):
-            for name in arrays:
-                if name not in prediction:
+            for name, values in columns.items():
+                if name in prediction:
+                    values.append(np.asarray(prediction[name]))
+                elif name in needed:
                     raise InputError(f"{run.method} predicts no {name!r}, which a metric needs", sample=ids[count])
-                columns[name].append(np.asarray(prediction[name]))
             count += 1
         if count != len(split) or len(ids) != len(split):
             raise InputError(f"{run.method} answered {count} of {len(split)} samples")
-        stacked = {name: _stack(name, values, ids) for name, values in columns.items()}
+        stacked = {name: _stack(name, values, ids) for name, values in columns.items() if values}
         sha = save_predictions(file, Predictions.of(ids, stacked))
     write_json(
         file.with_suffix(".json"),
@@ -157,13 +163,17 @@ def _predict(job: Job, keys: Keys, store: Cache, arrays: tuple[str, ...], say: S
 def _scored(
     job: Job, keys: Keys, store: Cache, metrics: dict[str, Metric], record: dict[str, Any]
 ) -> tuple[Samples, dict[str, dict[str, str]]]:
-    """Per-sample values of the saved predictions and the failures by metric, from the cache if they are there."""
+    """Per-sample values of the saved predictions, and the failures by metric, from the cache if they are there."""
     file = store.samples(keys)
-    shapes = {name: np.shape(metric.failed) for name, metric in metrics.items()}
     known = read_json(file.with_suffix(".json"))
     if known is not None and known.get("predictions") == record["sha256"] and file.is_file():
+        shapes = {name: np.shape(metrics[name].failed) for name in known["failures"]}
         return samples.load(file, shapes), known["failures"]
     predictions = load_predictions(store.predictions(keys))
+    # What an external network has to supply may be missing: those metrics are not measurable, the others are.
+    metrics = {
+        name: one for name, one in metrics.items() if not one.external or set(one.needs) <= {*predictions.arrays}
+    }
     _, scored = data_of(job.run, job.place)
     groups: list[str] = []
 
@@ -208,8 +218,14 @@ def _provenance(job: Job, keys: Keys, record: dict[str, Any], failures: dict[str
         predictions=record["sha256"],
         method=job.run.recipe,
         partial=str(partial(job.run.split)) if callable(partial) else "",
-        failures=failures,
+        failures=_shortened(failures),
     )
+
+
+def _shortened(failures: dict[str, str]) -> dict[str, str]:
+    """The first failures; a line of results stays readable when a method fails on everything."""
+    more = len(failures) - LISTED
+    return failures if more <= 0 else {**dict(list(failures.items())[:LISTED]), "...": f"and {more} more samples"}
 
 
 def _errors(job: Job, error: str, cost: usage.Usage) -> tuple[Result, ...]:

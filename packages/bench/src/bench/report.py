@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -164,7 +165,7 @@ def _cell(
     metric = metrics[column.metric]
     expected = recipe(row.method, *options_of(table, row, column, budget))
     fitting = [r for r in results if r.signature == metric.signature and r.provenance.method == expected]
-    pooled = _pool([result for result in fitting if result.value is not None], row.method.partition(":")[0])
+    pooled = _pool([result for result in fitting if result.value is not None])
     if not pooled:
         errors = [result.error for result in fitting if result.error]
         return Cell(column.key, reported, "failed" if errors else "not run", error=errors[-1] if errors else "")
@@ -181,19 +182,24 @@ def _cell(
     return Cell(column.key, reported, "measured", value, low, high, verdict, results=pooled)
 
 
-def _pool(results: Sequence[Result], package: str) -> tuple[Result, ...]:
+def _pool(results: Sequence[Result]) -> tuple[Result, ...]:
     """The newest result and the newest of each other seed that shares its edition, by seed."""
     if not results:
         return ()
-    edition = _edition(results[-1], package)
-    by_seed = {result.seed: result for result in results if _edition(result, package) == edition}
+    edition = _edition(results[-1])
+    by_seed = {result.seed: result for result in results if _edition(result) == edition}
     return tuple(by_seed[index] for index in sorted(by_seed))
 
 
-def _edition(result: Result, package: str) -> tuple[str, ...]:
-    """What results must share to be repetitions of one experiment: data, training and the method's code."""
+def _edition(result: Result) -> tuple[object, ...]:
+    """What results must share to be repetitions of one experiment: data, training, and the code behind the method."""
     origin = result.provenance
-    return (result.split, origin.fingerprint, origin.trained_on, origin.partial, origin.versions.get(package, ""))
+    code = sorted(item for item in origin.versions.items() if _SOURCE.search(item[1]))
+    return (result.split, origin.fingerprint, origin.trained_on, origin.partial, code)
+
+
+_SOURCE = re.compile(r"\+[0-9a-f]{12}$")
+"""Local packages carry the hash of their source (`bench.usage.versions`); another Python or torch is no new edition."""
 
 
 def compare(reported: str, value: float, low: float | None, high: float | None) -> Verdict:

@@ -97,7 +97,7 @@ def run(prepared: Prepared, request: Request, tell: Tell) -> Report:
     start = time.monotonic()
     store = Store(prepared.workspace.results)
     store.read(prepared.benchmark.key, prepared.table.id)  # a torn file is refused before any work
-    _render(prepared, tell)
+    _ready(prepared, tell)
     outcomes: list[Outcome] = []
     recorded = 0
     for outcome in _outcomes(prepared.jobs, request.jobs, tell):
@@ -119,19 +119,25 @@ def run(prepared: Prepared, request: Request, tell: Tell) -> Report:
     return Report(measured, judge(measured), tuple(outcomes), recorded, file, time.monotonic() - start)
 
 
-def _render(prepared: Prepared, tell: Tell) -> None:
-    """Render what is missing of the scored splits, with a progress bar, before the runs ask for it piece by piece."""
+def _ready(prepared: Prepared, tell: Tell) -> None:
+    """Check the scored splits, and render what is missing with a progress bar, before runs ask for it bit by bit."""
     from bench.console import bar
 
     cache, done = Cache(prepared.place.cache), set()
     for job in prepared.jobs:
-        split = (job.run.dataset, job.run.split)
-        if split in done or cache.has_predictions(work.keys_of(job)):
+        name = (job.run.dataset, job.run.split)
+        if name in done or cache.has_predictions(work.keys_of(job)):
             continue
-        done.add(split)
-        render = getattr(work.data_of(job.run, prepared.place)[1].split(job.run.split), "prepare", None)
+        done.add(name)
+        split = work.data_of(job.run, prepared.place)[1].split(job.run.split)
+        wanted = prepared.benchmark.splits[job.run.split].counts.get(job.run.data)
+        if wanted not in (None, len(split)) and not prepared.place.allow_partial:
+            raise InputError(
+                f"{'/'.join(name)} has {len(split)} samples, the protocol {wanted}", file=prepared.benchmark.file
+            )
+        render = getattr(split, "prepare", None)
         if callable(render):
-            tell(f"preparing {'/'.join(split)}")
+            tell(f"preparing {'/'.join(name)}")
             with bar("rendering") as progress:
                 render(progress)
 
