@@ -135,6 +135,15 @@ def test_degenerate_poses_are_flagged_never_scored(guess: np.ndarray, target: np
     assert result.value == np.inf, "an infinite error can never be published"
 
 
+def test_both_paths_agree_on_small_lattice_poses_full_of_symmetries() -> None:
+    rng = np.random.default_rng(7)
+    for joints in (3, 4, 6):
+        guess, target = rng.integers(-1, 2, (2, 1500, joints, 3)).astype(float)
+        naive = np.array([similarity_error(g, t) for g, t in zip(guess, target, strict=True)])
+        np.testing.assert_allclose(p_mpjpe_errors(guess, target), naive, rtol=1e-9, atol=1e-12)  # NaN where NaN
+        assert 0 < np.isnan(naive).mean() < 0.5
+
+
 def test_planar_poses_are_not_degenerate() -> None:
     rng = np.random.default_rng(0)
     flat = rng.normal(size=(9, 17, 3)) * [100, 300, 0]

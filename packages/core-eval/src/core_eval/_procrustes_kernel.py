@@ -17,6 +17,9 @@ CAREFULLY = -1.0
 _WELL_SEPARATED = 1e-2
 """Below this relative slope at the root, Newton's method and the adjugate lose digits."""
 
+_CORRELATED = 1e-3
+"""Below this root (1 for equal shapes), the poses have so little in common that Newton's steps may not have ended."""
+
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz", "arcp"})
 def align(prediction: Floats, target: Floats, errors: Floats) -> None:
@@ -98,7 +101,7 @@ def align(prediction: Floats, target: Floats, errors: Floats) -> None:
             root -= step
             if abs(step) < 1e-15:
                 break
-        if not (root > 0.0 and slope > _WELL_SEPARATED * root * root * root):
+        if not (root > _CORRELATED and slope > _WELL_SEPARATED * root * root * root):
             errors[pose] = CAREFULLY
             continue
         # A column of the adjugate of H - root I, the first that is large enough.
