@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +42,7 @@ class Request:
     budget: Budget = "quick"
     seeds: int | None = None
     rows: tuple[str, ...] = ()
-    jobs: int = 1
+    jobs: int | None = None  # models trained at the same time; None: as many as pays
     record: bool = True
 
 
@@ -164,28 +166,52 @@ def _copy(source: Path, target: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _outcomes(jobs: Sequence[Job], side_by_side: int, tell: Tell) -> Iterator[Outcome]:
-    """Outcomes as they come. Jobs that share a model wait for each other by its lock."""
-    start, spent = time.monotonic(), 0
+def _outcomes(jobs: Sequence[Job], side_by_side: int | None, tell: Tell) -> Iterator[Outcome]:
+    """Outcomes as they come. Jobs that share a model stay together: side by side they would wait for each other."""
+    start, spent, done = time.monotonic(), 0, 0
+    groups = [list(group) for _, group in groupby(jobs, key=lambda job: job.run.model)]
+    waiting = [group for group in groups if not all(_predicted(job) for job in group)]
+    workers = min(side_by_side or _side_by_side(jobs), len(waiting))
 
-    def one(at: int, job: Job) -> Outcome:
-        return execute(job, lambda text: tell(f"[{at}/{len(jobs)}] {job.run.label}: {text}"))
+    def one_by_one() -> Iterator[list[Outcome]]:
+        for at, job in enumerate(jobs, 1):
+            yield [execute(job, lambda text, at=at, job=job: tell(f"[{at}/{len(jobs)}] {job.run.label}: {text}"))]  # type: ignore[misc]
 
-    if side_by_side > 1:
+    if workers > 1:
         from joblib import Parallel, delayed
 
-        tell(f"{len(jobs)} runs, {side_by_side} at a time")
-        source = Parallel(n_jobs=side_by_side, return_as="generator_unordered")(delayed(execute)(job) for job in jobs)
+        tell(f"{len(jobs)} runs of {len(groups)} models, {workers} models at a time")
+        source = Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_group)(group) for group in groups)
     else:
-        source = (one(at, job) for at, job in enumerate(jobs, 1))
-    for done, outcome in enumerate(source, 1):
-        spent += not outcome.cached
-        yield outcome
-        error = next((result.error for result in outcome.results if result.error), None)
-        state = f"failed: {error}" if error else "from the cache" if outcome.cached else f"{outcome.seconds:.0f} s"
-        left = (time.monotonic() - start) / done * (len(jobs) - done)
-        ahead = f", about {duration(left)} left" if spent and done < len(jobs) else ""
-        tell(f"[{done}/{len(jobs)}] {outcome.run.label}: {state}{ahead}")
+        source = one_by_one()
+    for outcomes in source:
+        for outcome in outcomes:
+            done += 1
+            spent += not outcome.cached
+            yield outcome
+            error = next((result.error for result in outcome.results if result.error), None)
+            state = f"failed: {error}" if error else "from the cache" if outcome.cached else f"{outcome.seconds:.0f} s"
+            left = (time.monotonic() - start) / done * (len(jobs) - done)
+            ahead = f", about {duration(left)} left" if spent and done < len(jobs) else ""
+            tell(f"[{done}/{len(jobs)}] {outcome.run.label}: {state}{ahead}")
+
+
+def _predicted(job: Job) -> bool:
+    return Cache(job.place.cache).has_predictions(work.keys_of(job))
+
+
+def _side_by_side(jobs: Sequence[Job]) -> int:
+    """One model a core while models are small: two trainings on a core each beat two cores on each in turn."""
+    small = all(job.run.budget in ("smoke", "quick") for job in jobs)
+    return (
+        (os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))) if small else 1
+    )
+
+
+def _group(jobs: Sequence[Job]) -> list[Outcome]:
+    """In a worker: its progress must be plain lines, since several share the terminal."""
+    os.environ["TTY_COMPATIBLE"] = "0"
+    return [execute(job) for job in jobs]
 
 
 def duration(seconds: float) -> str:

@@ -39,7 +39,7 @@ class Plan:
 
 PLANS = {
     "smoke": Plan("unet", 16, 2, 400, 150, 16, 3e-3, "cosine", 500, False),
-    "quick": Plan("unet", 24, 2, None, 2400, 16, 3e-3, "cosine", 500, False),
+    "quick": Plan("unet", 24, 2, None, 1800, 16, 3e-3, "cosine", 500, False),
     "standard": Plan("hourglass", 128, 1, None, 20_000, 32, 1e-3, "cosine", None, True),
     "paper": Plan("resnet101", 2048, 1, None, 20_000, 10, 1e-3, "polynomial", None, True),
 }

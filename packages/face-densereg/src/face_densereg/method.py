@@ -71,6 +71,9 @@ class DenseReg:
         train = train[: plan.images] if plan.images is not None else train
         if not len(train):
             raise InputError("no training samples")
+        prepare = getattr(train, "prepare", None)
+        if callable(prepare):  # a rendered split makes all of it at once faster than one by one
+            prepare()
         height, width = train[0].inputs["image"].shape[:2]
         if height != width:
             raise InputError(f"training images must be square, got {height}x{width}", sample=train[0].id, field="image")

@@ -22,7 +22,8 @@ def trunk(plan: Plan) -> nn.Module:
     """The fully convolutional trunk of a plan; it maps (N, 3, H, W) to (N, C, H / stride, W / stride)."""
     if plan.trunk == "unet":
         width = plan.width
-        return SmallUNet((width, 2 * width, 4 * width, 5 * width, 5 * width), out_stage=0 if plan.shrink > 1 else 1)
+        widths = (width, 2 * width, 4 * width, 5 * width, 5 * width)
+        return SmallUNet(widths, (0, 1, 1, 1, 1), out_stage=0 if plan.shrink > 1 else 1)
     return Hourglass(plan.width) if plan.trunk == "hourglass" else DilatedResNet101()
 
 

@@ -45,7 +45,9 @@ def reproduce(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be run, what is cached, and how long it takes.")
     ] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs carried out at the same time.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Models trained at the same time. [default: one a core for small budgets]")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
     no_record: Annotated[bool, typer.Option("--no-record", help="Do not add to the results.")] = False,
     results: Annotated[

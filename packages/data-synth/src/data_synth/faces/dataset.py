@@ -112,8 +112,8 @@ class FaceSplit(Sequence[Sample]):
     """Samples of a split, or of a slice of it.
 
     A sample has inputs {image} and target {points, visible, uv, part, landmark_uv, yaw}, as the contract's table says,
-    with yaw () float32 in degrees (positive: the face is turned to image right). `group` is the person. For training, `batch` and
-    `arrays` give the stored arrays without decoding them (see `FIELDS`).
+    with yaw () float32 in degrees (positive: the face is turned to image right). `group` is the person. For training,
+    `batch` and `arrays` give the stored arrays without decoding them (see `FIELDS`).
     """
 
     def __init__(self, name: str, shards: Shards, indices: range) -> None:

@@ -1,0 +1,87 @@
+"""Speed of the rasteriser against ray casting on the same frames, and of rendering whole samples.
+
+CPU seconds of one core, best of several rounds: other work on the machine should not count.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import trimesh
+from trimesh.ray.ray_pyembree import RayMeshIntersector
+
+from data_synth.faces.dataset import BLOCK, SIZE, SplitRenderer
+from data_synth.faces.render import FaceRenderer
+from data_synth.raster import rasterise
+from data_synth.seeds import generator
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_core():
+    """Rates are per core: OpenCV must not help itself to the others."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    yield
+    cv2.setNumThreads(before)
+
+
+def cpu(call: Callable[[], Any], rounds: int) -> float:
+    """Best CPU seconds of a call."""
+    best = np.inf
+    for _ in range(rounds):
+        begin = time.process_time()
+        call()
+        best = min(best, time.process_time() - begin)
+    return best
+
+
+def test_rasteriser_beats_ray_casting(benchmark: Any) -> None:
+    """128 x 128 heads; the rays' bounding volumes are built anew, since every frame is another mesh."""
+    renderer = FaceRenderer.load()
+    faces = renderer.model.faces
+    people = [renderer.person(generator("speed", k)) for k in range(8)]
+    heads = renderer.vertices(people, generator("speed"))
+    views = [
+        renderer.view(head, yaw, SIZE, generator("speed")) for head, yaw in zip(heads, range(-60, 60, 15), strict=True)
+    ]
+    frames = [view.project(view.turn(head)) for view, head in zip(views, heads, strict=True)]
+    row, column = np.mgrid[0:SIZE, 0:SIZE].reshape(2, -1)
+
+    def cast(k: int) -> np.ndarray:
+        view = views[k]
+        rays = np.stack(
+            [(column - view.centre[0]) / view.focal, (view.centre[1] - row) / view.focal, -np.ones(SIZE * SIZE)], axis=1
+        )
+        origins = np.tile([0.0, 0.0, view.distance], (len(rays), 1))
+        mesh = trimesh.Trimesh(view.turn(heads[k]), faces, process=False)
+        return RayMeshIntersector(mesh).intersects_first(origins, rays).reshape(SIZE, SIZE)
+
+    same = np.mean([(cast(k) == rasterise(frame, faces, SIZE, SIZE).tri).mean() for k, frame in enumerate(frames)])
+    peer = cpu(lambda: [cast(k) for k in range(len(frames))], 3) / len(frames)
+    benchmark(lambda: [rasterise(frame, faces, SIZE, SIZE) for frame in frames])
+    ours = cpu(lambda: [rasterise(frame, faces, SIZE, SIZE) for frame in frames], 10) / len(frames)
+    print(f"\nrasteriser {1e3 * ours:.2f} ms, rays {1e3 * peer:.2f} ms: ratio {peer / ours:.1f} (expected 8)")
+    print(f"the same triangle at {100 * same:.3f} % of the pixels")
+    assert same > 0.9999
+    assert peer / ours >= 8
+
+
+def test_whole_samples_per_second(benchmark: Any) -> None:
+    """People, model forward (float32), picture and all labels, in the order of the training split."""
+    renderer = SplitRenderer("train")
+    blocks = [range(k * BLOCK, (k + 1) * BLOCK) for k in range(11)]
+    renderer(blocks.pop(0))  # loads the model and compiles
+
+    def render() -> None:
+        for block in blocks:
+            renderer(block)
+
+    benchmark.pedantic(render, rounds=1)
+    seconds = cpu(render, 3) / sum(map(len, blocks))
+    print(f"\nrendering {SIZE} x {SIZE}: {1e3 * seconds:.2f} ms, {1 / seconds:.0f} images/s per core (expected 250)")
+    assert 1 / seconds >= 250
