@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -289,6 +290,8 @@ class Checkout:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell's background job ignores interrupts and hands that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
 
@@ -330,8 +333,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Checko
 
 
 @pytest.fixture
-def bench(checkout: Checkout) -> Callable[..., Ran]:  # noqa: ARG001
-    """Run a command in this process."""
+def bench(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:  # noqa: ARG001
+    """Run a command in this process, and all of it: a worker that an earlier test left would know that test's plugins."""
+    monkeypatch.setattr("bench.reproduce._side_by_side", lambda jobs: 1)
 
     def call(*arguments: str | Path) -> Ran:
         from bench.cli import app

@@ -203,7 +203,7 @@ def test_killed_half_way_it_resumes_and_changes_nothing(tmp_path, monkeypatch):
     trace = tmp_path / "log"
     trace.mkdir()
     monkeypatch.setenv("SHARD_LOG", str(trace))
-    process = multiprocessing.get_context("spawn").Process(target=_prepare, args=(tmp_path / "split",))
+    process = multiprocessing.get_context("fork").Process(target=_prepare, args=(tmp_path / "split",))
     process.start()
     deadline = time.monotonic() + 30
     while not any(p.name.startswith("28-") for p in trace.iterdir()) and time.monotonic() < deadline:
@@ -225,7 +225,7 @@ def test_two_processes_never_render_the_same_block(tmp_path, monkeypatch):
     trace = tmp_path / "log"
     trace.mkdir()
     monkeypatch.setenv("SHARD_LOG", str(trace))
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     processes = [context.Process(target=_prepare, args=(tmp_path / "split",)) for _ in range(2)]
     for process in processes:
         process.start()
