@@ -334,8 +334,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Checko
 
 @pytest.fixture
 def bench(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:  # noqa: ARG001
-    """Run a command in this process, and all of it: a worker that an earlier test left would know that test's plugins."""
-    monkeypatch.setattr("bench.reproduce._side_by_side", lambda jobs: 1)
+    """Run a command wholly in this process: a worker that an earlier test left would know the plugins of that test."""
+    monkeypatch.setattr("bench.reproduce._side_by_side", lambda _: 1)
 
     def call(*arguments: str | Path) -> Ran:
         from bench.cli import app
