@@ -21,11 +21,12 @@ WRITTEN_BY_TESTS = {"fakepack"}
 SHARED = {"core-eval", "core-quantreg", "core-train"}
 LAYERS = {
     "core-eval": set(),
+    "core-formats": {"core-eval"},
     "core-quantreg": set(),
     "core-train": {"core-eval"},
     "data-synth": {"core-eval"},
     "data-real": {"core-eval"},
-    "bench": {"core-eval"},
+    "bench": {"core-eval", "core-formats"},
 }
 """What each package below the papers' may import; a paper's package may import the core and other papers' packages."""
 

@@ -1,0 +1,146 @@
+"""What a prediction format is, and how the right one is found.
+
+Axis letters: N samples, D detections of an image.
+
+Every reader yields `Prediction`: a sample's id and named arrays with the conventions of `core_eval.contracts`, whatever
+the file's own (1-based pixels, (y, x) order, metres). Readers take files from strangers: sizes are checked before
+anything is allocated, nothing is unpickled, no path inside a file is followed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from core_eval import InputError
+from core_eval.contracts import Arrays
+from core_eval.predictions import LARGEST, Predictions
+from core_formats.plugin import FORMATS
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a file says of one sample. `where` names the place in the file, for messages: ``pose.json, entry 17``."""
+
+    id: str
+    arrays: Arrays
+    where: str
+
+
+@runtime_checkable
+class Format(Protocol):
+    """One way to write predictions.
+
+    Attributes:
+        name: as given to ``--format``.
+        about: one line for ``--help``.
+        detections: the arrays of a sample have a leading detection axis D, and a sample that the file does not name is
+            one without detections (`none_found`), not a missing one.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def about(self) -> str: ...
+
+    @property
+    def detections(self) -> bool: ...
+
+    def recognises(self, path: Path) -> bool:
+        """Cheap, by the suffix and a look at the head. Never raises."""
+        ...
+
+    def read(self, path: Path) -> Iterator[Prediction]:
+        """The predictions in file order. A sample that is there twice is yielded twice: whoever validates counts.
+
+        Raises `InputError` naming file, sample and field, at the latest when the iterator reaches the fault.
+        """
+        ...
+
+
+Factories = Mapping[str, Callable[..., Any]]
+
+
+def detect(path: Path, formats: Factories = FORMATS) -> str:
+    """The name of the one format that recognises the file or folder. Raises `InputError` for none, several, no file."""
+    if not path.exists():
+        raise InputError("no such file", file=path)
+    found = [name for name, factory in formats.items() if factory().recognises(path)]
+    if len(found) != 1:
+        problem = f"could be any of {', '.join(found)}" if found else f"is none of {', '.join(formats)}"
+        raise InputError(f"the format cannot be told: it {problem}; name one", file=path)
+    return found[0]
+
+
+def read(path: Path, format: str | None = None, formats: Factories = FORMATS) -> list[Prediction]:
+    """All predictions of a file or folder, in its order, duplicates included. Raises `InputError` as its reader."""
+    name = detect(path, formats) if format is None else format
+    if name not in formats:
+        raise InputError(f"unknown format {name!r}; known: {', '.join(formats)}", file=path)
+    return list(formats[name]().read(path))
+
+
+def none_found(like: Arrays) -> dict[str, np.ndarray]:
+    """The arrays of an image without detections, for a file whose other images look `like` this."""
+    return {key: np.asarray(array)[:0] for key, array in like.items()}
+
+
+def pooled(predictions: Sequence[Prediction], *, file: str | Path | None = None) -> Predictions:
+    """All in the one schema that is saved: arrays of equal shape stacked, lists of detections padded to the longest.
+
+    Where the number of detections differs, ``count`` says how many rows of a sample are real. Raises `InputError` for
+    a sample that is there twice, arrays that not all samples have, shapes that do not fit, or too many bytes.
+    """
+    if not predictions:
+        raise InputError("holds no prediction", file=file)
+    for sample, times in Counter(prediction.id for prediction in predictions).items():
+        if times > 1:
+            raise InputError(f"the sample is there {times} times", file=file, sample=sample)
+    keys = tuple(predictions[0].arrays)
+    for prediction in predictions:
+        for key in set(prediction.arrays) ^ set(keys):
+            raise InputError("not all samples have this array", file=file, sample=prediction.id, field=key)
+    shapes = {key: [np.shape(prediction.arrays[key]) for prediction in predictions] for key in keys}
+    ragged = any(len(set(of_key)) > 1 for of_key in shapes.values())
+    arrays = {key: _stack(predictions, key, shapes[key], file) for key in keys}
+    if ragged:
+        arrays["count"] = _counts(predictions, shapes, file)
+    return Predictions.of([prediction.id for prediction in predictions], arrays, file=file)
+
+
+def _stack(
+    predictions: Sequence[Prediction], key: str, shapes: Sequence[tuple[int, ...]], file: str | Path | None
+) -> np.ndarray:
+    """(N, ...) with rows of zeros after the real ones."""
+    for prediction, shape in zip(predictions, shapes, strict=True):
+        if len(shape) != len(shapes[0]):
+            message = f"shapes {shapes[0]} and {shape} do not go together"
+            raise InputError(message, file=file, sample=prediction.id, field=key)
+    dtype = np.result_type(*{np.asarray(prediction.arrays[key]).dtype for prediction in predictions})
+    shape = (len(predictions), *np.max(np.array(shapes, dtype=np.int64).reshape(len(shapes), -1), axis=0, initial=0))
+    if float(np.prod(shape, dtype=np.float64)) * dtype.itemsize > LARGEST:
+        raise InputError(f"padded to shape {shape}, the array takes more than {LARGEST} bytes", file=file, field=key)
+    stacked = np.zeros(shape, dtype=dtype)
+    for row, prediction in zip(stacked, predictions, strict=True):
+        array = np.asarray(prediction.arrays[key])
+        row[tuple(slice(size) for size in array.shape)] = array
+    return stacked
+
+
+def _counts(
+    predictions: Sequence[Prediction], shapes: Mapping[str, Sequence[tuple[int, ...]]], file: str | Path | None
+) -> np.ndarray:
+    """(N,) how many rows of each sample are real. All arrays of a sample must have as many."""
+    for index, prediction in enumerate(predictions):
+        lengths = {of_key[index][:1] for of_key in shapes.values()}
+        if len(lengths) != 1 or () in lengths or "count" in shapes:
+            raise InputError(
+                "the arrays differ in shape and are no lists of detections", file=file, sample=prediction.id
+            )
+    return np.array([len(next(iter(prediction.arrays.values()))) for prediction in predictions], dtype=np.int64)
