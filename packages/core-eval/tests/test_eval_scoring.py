@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -87,6 +88,53 @@ def test_bad_input_names_sample_and_field() -> None:
 def test_without_the_external_network_a_metric_is_not_measurable() -> None:
     with pytest.raises(NotMeasurableError, match="not measurable without the Inception network"):
         score(replace(METRIC, external="the Inception network"), [("s0", {}, {})])
+
+
+def test_metrics_of_one_error_share_its_computation_and_nothing_else() -> None:
+    calls = []
+
+    def error(prediction: Arrays, target: Arrays, *, power: int) -> float:
+        calls.append(power)
+        return distance(prediction, target) ** power
+
+    def metric(name: str, power: int, **more: object) -> Metric:
+        return replace(METRIC, name=name, per_sample=partial(error, power=power), **more)
+
+    metrics = [
+        metric("mean", 1),
+        metric("largest", 1, reduce=lambda values: float(values.max())),
+        metric("square", 2),
+        metric("unlike", 1, failed=7.0),
+    ]
+    pairs = items((1.0, 1.0), (4.0, 1.0), (np.nan, 1.0))
+    found = core_eval.scores(metrics, pairs)
+    assert sorted(calls) == [1] * 6 + [2] * 3, "two of the three metrics of the same error fail alike"
+    for one in metrics:
+        alone = score(one, pairs)
+        assert (found[one.name].value, found[one.name].failures) == (alone.value, alone.failures)
+        np.testing.assert_array_equal(found[one.name].per_sample, alone.per_sample)
+    assert found["largest"].value == 100.0
+    assert found["unlike"].value == pytest.approx(10 / 3)
+
+
+def test_a_metric_bound_to_an_array_is_scored_alone() -> None:
+    weights = np.ones(1)
+    metrics = [
+        replace(METRIC, name=name, per_sample=partial(lambda p, t, weight: distance(p, t) * weight[0], weight=weights))
+        for name in ("a", "b")
+    ]
+    assert [one.value for one in core_eval.scores(metrics, items((4.0, 1.0))).values()] == [3.0, 3.0]
+
+
+def test_nothing_is_kept_of_a_sample_that_one_metric_cannot_read() -> None:
+    def refuse(*_: Arrays) -> float:
+        raise InputError("wrong shape", field="x")
+
+    scorer = core_eval.Scorer([METRIC, replace(METRIC, name="picky", per_sample=refuse)])
+    with pytest.raises(InputError, match="sample s0"):
+        scorer.add(*items((1.0, 1.0))[0])
+    with pytest.raises(InputError, match="no samples"):
+        scorer.scores()
 
 
 def test_signatures_keep_their_order_and_refuse_separators() -> None:

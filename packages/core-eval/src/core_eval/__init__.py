@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core_eval.lazy import LazyFactory
     from core_eval.predictions import Predictions, load_predictions, save_predictions, sha256
     from core_eval.results import Budget, Provenance, Result
-    from core_eval.scoring import score, scores
+    from core_eval.scoring import Scorer, score, scores
     from core_eval.statistics import Interval, Paired, bootstrap, holm, paired_bootstrap
 
 _HOME = {
@@ -32,7 +32,7 @@ _HOME = {
         "lazy": ("LazyFactory",),
         "predictions": ("Predictions", "load_predictions", "save_predictions", "sha256"),
         "results": ("Budget", "Provenance", "Result"),
-        "scoring": ("score", "scores"),
+        "scoring": ("Scorer", "score", "scores"),
         "statistics": ("Interval", "Paired", "bootstrap", "holm", "paired_bootstrap"),
     }.items()
     for name in names
@@ -56,6 +56,7 @@ __all__ = [
     "Sample",
     "Scheme",
     "Score",
+    "Scorer",
     "UnscorableError",
     "bootstrap",
     "holm",
