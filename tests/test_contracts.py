@@ -76,7 +76,7 @@ def run_example(ending: str, folder: Path) -> ModuleType:
 
 
 def test_example_of_a_dataset_keeps_the_contract(tmp_path):
-    from data_real.pts import write_pts
+    from core_eval.pts import write_pts
 
     for index in range(3):
         Image.fromarray(np.full((20, 30, 3), index, np.uint8)).save(tmp_path / f"face_{index}.png")

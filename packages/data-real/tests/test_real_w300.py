@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from core_eval import Dataset, InputError
+from core_eval.pts import format_pts
 from data_real.plugin import DATASETS
-from data_real.pts import format_pts
 from data_real.w300 import PARTS, SPLITS, W300, group
 
 SIZES = {"train": 3148, "common": 554, "challenging": 135, "full": 689, "test": 600, "test-indoor": 300}

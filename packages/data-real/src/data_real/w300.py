@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from core_eval import InputError, Kind, Sample
+from core_eval.pts import read_pts
 from data_real.folders import Folder, Pair, children, locate, scan
 from data_real.images import read_image
-from data_real.pts import read_pts
 
 if TYPE_CHECKING:
     from data_real.report import Report

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from core_eval import InputError
-from data_real.pts import FARTHEST, LARGEST, format_pts, parse_pts, read_pts, write_pts
+from core_eval.pts import FARTHEST, LARGEST, format_pts, parse_pts, read_pts, write_pts
 
 POINTS = np.random.default_rng(0).uniform(0, 500, (68, 2)).round(6)
 LINES = ["version: 1", "n_points: 68", "{", *(f"{x + 1:.6f} {y + 1:.6f}" for x, y in POINTS), "}"]
@@ -152,3 +152,15 @@ def test_write_replaces_whole_files_and_leaves_no_other(tmp_path):
     write_pts(path, POINTS)
     np.testing.assert_allclose(read_pts(path), POINTS, rtol=0, atol=1e-9)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("count", [1, 29, 68, 113])
+def test_without_an_expected_number_the_header_counts(count):
+    points = np.arange(2.0 * count).reshape(count, 2)
+    np.testing.assert_array_equal(parse_pts(format_pts(points).encode(), None), points)
+
+
+@pytest.mark.parametrize("count", ["0", "3", "1", "1" * 400, "99999999"])
+def test_a_header_that_miscounts_is_refused_without_an_expected_number(count):
+    with pytest.raises(InputError, match=r"line|points"):
+        parse_pts(f"version: 1\nn_points: {count}\n{{\n1 1\n2 2\n}}\n".encode(), None)

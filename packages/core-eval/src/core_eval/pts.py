@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core_eval import InputError
+from core_eval.errors import InputError
 
 LARGEST = 64 * 1024
 """Bytes; 68 points take about 2 KiB. A larger file is refused before it is read."""
@@ -34,10 +34,10 @@ _HEADER = re.compile(r"([a-z_]+)[ \t]*:[ \t]*(\d+(?:\.0+)?)", re.ASCII)
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
-def read_pts(path: Path, points: int = 68) -> NDArray[np.float64]:
-    """Read a file: (P, 2) px, order (x, y), 0-based pixel centres, P = `points`.
+def read_pts(path: Path, points: int | None = 68) -> NDArray[np.float64]:
+    """Read a file: (P, 2) px, order (x, y), 0-based pixel centres, P = `points`, or as many as its header says if None.
 
-    Raises `InputError` naming file and line for whatever is not exactly `points` finite points in the format.
+    Raises `InputError` naming file and line for whatever is not exactly so many finite points in the format.
     """
     try:
         with path.open("rb") as stream:
@@ -47,7 +47,7 @@ def read_pts(path: Path, points: int = 68) -> NDArray[np.float64]:
     return parse_pts(data, points, file=path)
 
 
-def parse_pts(data: bytes, points: int = 68, *, file: str | Path | None = None) -> NDArray[np.float64]:
+def parse_pts(data: bytes, points: int | None = 68, *, file: str | Path | None = None) -> NDArray[np.float64]:
     """Parse a file's bytes; see `read_pts`. `file` is only named in errors."""
     if len(data) > LARGEST:
         raise InputError(f"the annotation is larger than {LARGEST} bytes", file=file)
@@ -98,8 +98,8 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
             yield number, stripped
 
 
-def _parse(lines: Iterator[tuple[int, str]], points: int) -> NDArray[np.float64]:
-    _check_header(_header(lines), points)
+def _parse(lines: Iterator[tuple[int, str]], expected: int | None) -> NDArray[np.float64]:
+    points = _count(_header(lines), expected)
     rows: list[tuple[float, float]] = []
     for number, line in lines:
         if line == "}":
@@ -131,13 +131,18 @@ def _header(lines: Iterator[tuple[int, str]]) -> dict[str, tuple[int, float]]:
     raise _Malformed("no opening brace")
 
 
-def _check_header(header: dict[str, tuple[int, float]], points: int) -> None:
+def _count(header: dict[str, tuple[int, float]], points: int | None) -> int:
+    """The number of points that the header declares, which must be `points` unless that is None."""
     for key, expected in (("version", 1), ("n_points", points)):
         if key not in header:
-            raise _Malformed(f"no '{key}: {expected}' before the opening brace")
+            raise _Malformed(f"no '{key}: {'N' if expected is None else expected}' before the opening brace")
         number, value = header[key]
-        if value != expected:
+        if expected is not None and value != expected:
             raise _Malformed(f"line {number}: {key} is {value:.15g} where {expected} is expected")
+    number, value = header["n_points"]
+    if not (1 <= value <= LARGEST and value.is_integer()):
+        raise _Malformed(f"line {number}: n_points is {value:.15g}")
+    return int(value)
 
 
 def _point(number: int, line: str) -> tuple[float, float]:
