@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core_eval import InputError, UnscorableError, score
-from core_eval.dense import uv_error, uv_error_sums
+from core_eval.ced import area_under_ced
+from core_eval.dense import uv_auc, uv_distances, uv_error, uv_error_sums
 
 
 def face(rng: np.random.Generator) -> np.ndarray:
@@ -70,3 +71,30 @@ def test_bad_shapes_and_empty_targets() -> None:
         uv_error_sums({"uv": truth[:-1]}, {"uv": truth})
     with pytest.raises(UnscorableError):
         uv_error_sums({"uv": truth}, {"uv": np.full_like(truth, np.nan)})
+
+
+def test_uv_auc_is_the_area_under_the_pooled_curve() -> None:
+    rng = np.random.default_rng(1)
+    items, pooled = [], []
+    for name in "abc":
+        truth = face(rng)
+        guess = (truth + rng.normal(0, 0.05, truth.shape)).astype(np.float32)
+        guess[4, :5] = np.nan
+        items.append((name, {"uv": guess}, {"uv": truth}))
+        pooled.append(uv_distances({"uv": guess}, {"uv": truth}))
+    distances = np.concatenate(pooled)
+    steps = np.linspace(0, 0.1, 20001)
+    numeric = np.mean([(distances <= step).mean() for step in steps])
+    value = score(uv_auc(limit=0.1), items).value
+    assert value == pytest.approx(area_under_ced(distances, 0.1), rel=1e-12)
+    assert value == pytest.approx(numeric, abs=1e-4)
+
+
+def test_uv_auc_of_truth_nothing_and_a_known_offset() -> None:
+    truth = face(np.random.default_rng(0))
+    nothing = np.full_like(truth, np.nan)
+    for guess, value in ((truth, 1.0), (nothing, 0.0), (truth + np.float32([0.03, 0.04]), 0.5)):
+        assert score(uv_auc(limit=0.1), [("a", {"uv": guess}, {"uv": truth})]).value == pytest.approx(value, abs=1e-5)
+    for limit in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(InputError, match="positive"):
+            uv_auc(limit=limit)

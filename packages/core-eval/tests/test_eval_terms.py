@@ -13,7 +13,13 @@ from core_eval import Metric, bootstrap, paired_bootstrap, scores
 from core_eval.plugin import METRICS
 
 FACES = {"normaliser": "outer-eye-corners"}
-OPTIONS = {"ced-auc": {"limit": 0.1, **FACES}, "failure": {"limit": 0.1, **FACES}, "nme": FACES, "uv-error": {}}
+OPTIONS = {
+    "ced-auc": {"limit": 0.1, **FACES},
+    "failure": {"limit": 0.1, **FACES},
+    "nme": FACES,
+    "uv-auc": {"limit": 0.1},
+    "uv-error": {},
+}
 RATIOS = sorted(OPTIONS)
 
 

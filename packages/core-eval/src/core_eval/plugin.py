@@ -28,5 +28,6 @@ METRICS: dict[str, LazyFactory] = {
     "rcp": LazyFactory("core_eval.rcp:rcp"),
     "rcp-auc": LazyFactory("core_eval.rcp:rcp_auc"),
     "ssim": LazyFactory("core_eval.image_similarity:ssim"),
+    "uv-auc": LazyFactory("core_eval.dense:uv_auc"),
     "uv-error": LazyFactory("core_eval.dense:uv_error"),
 }
