@@ -13,7 +13,7 @@ from core_train.hardware import Hardware, Plan, hardware, plan_precision, prepar
 from core_train.images import to_input
 from core_train.inference import chunks, fold_batch_norm, predict_batches
 from core_train.memory import keep_freed_memory
-from core_train.optim import adamw
+from core_train.optim import Muon, adamw
 from core_train.schedules import Schedule, constant, cosine, polynomial
 from core_train.seeds import numpy_generator, seed_from_name, seed_torch, torch_generator
 from core_train.weights import load_weights, save_weights
@@ -31,6 +31,7 @@ __all__ = [
     "EpochSampler",
     "FitReport",
     "Hardware",
+    "Muon",
     "Plan",
     "Schedule",
     "adamw",
