@@ -91,6 +91,18 @@ def none_found(like: Arrays) -> dict[str, np.ndarray]:
     return {key: np.asarray(array)[:0] for key, array in like.items()}
 
 
+def renamed(
+    predictions: Sequence[Prediction], ids: Sequence[str], *, file: str | Path | None = None
+) -> list[Prediction]:
+    """The predictions with other ids, in the same order, for a file whose samples only have numbers.
+
+    Raises `InputError` unless there are as many.
+    """
+    if len(ids) != len(predictions):
+        raise InputError(f"{len(ids)} ids for {len(predictions)} predictions", file=file, field="ids")
+    return [Prediction(sample, old.arrays, old.where) for sample, old in zip(ids, predictions, strict=True)]
+
+
 def pooled(predictions: Sequence[Prediction], *, file: str | Path | None = None) -> Predictions:
     """All in the one schema that is saved: arrays of equal shape stacked, lists of detections padded to the longest.
 
