@@ -79,11 +79,11 @@ def test_a_page_shows_printed_beside_measured_and_what_is_missing(measured) -> N
     claims = page(measured, "claims.md")
     assert "| Good beats Bad | ✓ holds (1 of 1, quick) | not run | yes |" in claims
     assert "| It is remarkable | not testable | not testable | judgement |" in claims
-    assert "[Toy faces](toy.md) | Table 1 | 0 | 3 |" in page(measured, "README.md")
+    assert "[Toy faces](toy.md) | [Table 1](toy.md#toy-table) | 0 | 3 |" in page(measured, "README.md")
 
 
 def test_a_ranking_is_sorted_by_its_first_metric(measured) -> None:
-    rows = [line for line in page(measured).splitlines() if "| toy-table | quick | 2 |" in line]
+    rows = [line for line in page(measured).splitlines() if "(toy.md#toy-table) | quick | 2 |" in line]
     assert [row.split(" | ")[:2] for row in rows] == [["| 1", "Good, half"], ["| 2", "Good"], ["| ", "Bad"]]
 
 
@@ -157,9 +157,9 @@ def test_a_figure_is_drawn_over_its_x(measured) -> None:
     for label, x in (("Good", 1), ("Good, half", 20)):
         measured.edit(f'label = "{label}"\n', f'label = "{label}"\nseries = "q + r"\nx = {x}\n')
     board = leaderboard.load(workspace.find(), "toy")
-    ((name, draw),) = plots.plots(board.measured[0])
-    figure = draw()
-    assert name == "sweep-toy-table-stand-in-quick"
+    (plot,) = plots.plots(board.measured[0])
+    figure = plot.draw()
+    assert plot.name == "sweep-toy-table-stand-in-quick"
     panels = figure.axes
     assert [panel.get_title() for panel in panels] == ["AUC (fraction)", "Failure Rate (percent)"]
     drawn = panels[0].lines[0].get_xydata()
@@ -172,12 +172,13 @@ def test_the_curves_are_those_of_the_kept_errors(measured) -> None:
     import numpy as np
 
     board = leaderboard.load(workspace.find(), "toy")
-    named = dict(plots.plots(board.measured[0]))
-    assert list(named) == ["ced-toy-table-stand-in-quick-auc"]
-    (axes,) = named["ced-toy-table-stand-in-quick-auc"]().axes
+    (plot,) = plots.plots(board.measured[0])
+    assert plot.name == "ced-toy-table-stand-in-quick-auc"
+    assert "from best to worst: Good, half, Good" in plot.about
+    (axes,) = plot.draw().axes
     area = np.trapezoid(axes.lines[0].get_ydata(), axes.lines[0].get_xdata()) / 0.10
     assert area == pytest.approx(board.measured[0].cell("Good, half", "auc").value, abs=0.01)
-    content = plots.svg(named["ced-toy-table-stand-in-quick-auc"]())
-    assert content == plots.svg(named["ced-toy-table-stand-in-quick-auc"]())
+    content = plots.svg(plot.draw())
+    assert content == plots.svg(plot.draw())
     assert b"dc:date" not in content
-    assert Path(measured.root, "leaderboards", "toy", "ced-toy-table-stand-in-quick-auc.svg").read_bytes() == content
+    assert Path(measured.root, "leaderboards", "toy", f"{plot.name}.svg").read_bytes() == content

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import data, describe, doctor, leaderboard, listing, reproduce
+from bench.commands import data, describe, doctor, leaderboard, listing, report, reproduce
 from bench.commands.group import Group
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command("reproduce")(reproduce.reproduce)
 app.add_typer(listing.app, name="list")
 app.command("describe")(describe.describe)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("report")(report.report)
 app.add_typer(data.app, name="data")
 app.command("doctor")(doctor.doctor)
 

@@ -1,4 +1,8 @@
-"""The pages under ``leaderboards/``: a pure function of ``benchmarks/`` and ``results/``."""
+"""The pages under ``leaderboards/``: a pure function of ``benchmarks/``, ``results/`` and the strips of samples.
+
+Strips (`bench.gallery`) are drawn by `build` where the predictions are in the cache, and are committed like results;
+everything else can be made anew from a clone.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bench import jobs, overview, pages, plots
-from bench.files import write_bytes, write_text
-from bench.markdown import pictures
+from bench import gallery, jobs, markdown, overview, pages, plots, rank, webpage
+from bench.cache import default_root
+from bench.document import Page, pictures
+from bench.files import write_bytes
 from bench.report import Measured, measure
 from bench.reproduce import kept_samples
 from bench.spec import KINDS, Benchmark, Table
@@ -34,6 +39,11 @@ class Board:
     results: Mapping[str, list[Result]]
     measured: tuple[Measured, ...]  # only those with a measured cell
     store: Store
+    folder: Path  # of the pages, where strips of samples are looked for
+
+    @cached_property
+    def rankings(self) -> list[rank.Ranking]:
+        return list(rank.rankings(self.measured, self.benchmark, self.metrics))
 
     @cached_property
     def claims(self) -> Mapping[tuple[str, str, str], tuple[ClaimReport, ...]]:
@@ -70,38 +80,50 @@ def load(workspace: Workspace, key: str) -> Board:
                 one = measure(table, benchmark, metrics, found, kept, data, budget)
                 if one.ran:
                     measured.append(one)
-    return Board(benchmark, tables, metrics, results, tuple(measured), store)
+    return Board(benchmark, tables, metrics, results, tuple(measured), store, workspace.leaderboards)
 
 
-def texts(workspace: Workspace) -> dict[Path, str]:
-    """Every text page, by path below ``leaderboards/``."""
-    catalogue = workspace.catalogue
-    boards = [load(workspace, key) for key in catalogue.keys]
-    made = {Path(f"{board.benchmark.key}.md"): pages.benchmark(board, catalogue.papers) for board in boards}
-    made[Path("claims.md")] = overview.claims(boards, catalogue.papers)
-    made[Path("README.md")] = overview.index(boards)
-    return made
+def boards(workspace: Workspace) -> list[Board]:
+    """Every benchmark, in the order of the index."""
+    return [load(workspace, key) for key in workspace.catalogue.keys]
 
 
-def figures(workspace: Workspace) -> Iterator[tuple[Path, bytes]]:
+def documents(workspace: Workspace, found: list[Board]) -> list[Page]:
+    """Every page: the index, the benchmarks, the claims."""
+    papers = workspace.catalogue.papers
+    return [
+        overview.index(found),
+        *(pages.benchmark(board, papers) for board in found),
+        overview.claims(found, papers),
+    ]
+
+
+def figures(found: list[Board]) -> Iterator[tuple[Path, bytes]]:
     """Every plot as SVG, by path below ``leaderboards/``."""
-    for key in workspace.catalogue.keys:
-        for measured in load(workspace, key).measured:
-            for name, draw in plots.plots(measured):
-                yield Path(key, f"{name}.svg"), plots.svg(draw())
+    for board in found:
+        for measured in board.measured:
+            for plot in plots.plots(measured):
+                yield Path(board.benchmark.key, f"{plot.name}.svg"), plots.svg(plot.draw())
+
+
+def report(workspace: Workspace) -> str:
+    """All pages as one HTML file."""
+    found = boards(workspace)
+    drawn = {str(path): content for path, content in figures(found)}
+
+    def file(name: str) -> bytes:
+        return drawn[name] if name in drawn else (workspace.leaderboards / name).read_bytes()
+
+    measured = frozenset(board.benchmark.key for board in found if board.measured)
+    return webpage.render(documents(workspace, found), measured, file)
 
 
 def build(workspace: Workspace) -> Counter[str]:
-    """Write all pages and plots, and remove those that nothing makes any more; counts what was done."""
-    done: Counter[str] = Counter()
-    kept = set()
-    for path, text in texts(workspace).items():
-        kept.add(path)
-        file = workspace.leaderboards / path
-        if not file.exists() or file.read_text("utf-8") != text:
-            write_text(file, text)
-            done["written"] += 1
-    for path, content in figures(workspace):
+    """Write all pages, plots and strips, and remove those that nothing makes any more; counts what was done."""
+    found, done = boards(workspace), Counter[str]()
+    kept = {path for board in found for path in _strips(workspace, board, done)}
+    made = {Path(f"{page.key}.md"): markdown.render(page).encode() for page in documents(workspace, found)}
+    for path, content in (*made.items(), *figures(found)):
         kept.add(path)
         file = workspace.leaderboards / path
         if not file.exists() or file.read_bytes() != content:
@@ -115,31 +137,52 @@ def build(workspace: Workspace) -> Counter[str]:
     return done
 
 
+def _strips(workspace: Workspace, board: Board, done: Counter[str]) -> Iterator[Path]:
+    """Draw the strips of samples that are missing, where that can be done; the paths of those that are there."""
+    place = jobs.Place(default_root(), None, False, "", False)
+    for measured in board.measured:
+        for strip in gallery.strips(measured) if measured.data == "stand-in" else ():
+            path = Path(board.benchmark.key, strip.name)
+            file = workspace.leaderboards / path
+            if not file.exists():
+                content = gallery.draw(strip, measured, place)
+                if content is None:
+                    done["strips of samples that cannot be drawn here"] += 1
+                    continue
+                write_bytes(file, content)
+                done["written"] += 1
+            yield path
+
+
 def check(workspace: Workspace) -> str:
     """The difference between the pages and what they should be; empty if there is none.
 
-    Text is compared character by character. Of plots only the existence is: their bytes depend on the version of
-    matplotlib.
+    Text is compared character by character. Of pictures only the existence is: the bytes of plots depend on the version
+    of matplotlib, and strips of samples cannot be made from a clone.
     """
     lines: list[str] = []
-    made = texts(workspace)
-    for path, text in made.items():
+    found = boards(workspace)
+    made = {Path(f"{page.key}.md"): page for page in documents(workspace, found)}
+    shown = {Path(picture.file) for page in made.values() for picture in pictures(page.blocks)}
+    for path, page in made.items():
         file = workspace.leaderboards / path
         before = file.read_text("utf-8") if file.exists() else ""
+        after = markdown.render(page)
         lines += difflib.unified_diff(
-            before.splitlines(), text.splitlines(), f"leaderboards/{path}", "what it should be", lineterm="", n=1
+            before.splitlines(), after.splitlines(), f"leaderboards/{path}", "what it should be", lineterm="", n=1
         )
         lines += [
-            f"leaderboards/{path} shows {link}, which is missing"
-            for link in pictures(text)
-            if not (file.parent / link).exists()
+            f"leaderboards/{path} shows {picture.file}, which is missing"
+            for picture in pictures(page.blocks)
+            if not (workspace.leaderboards / picture.file).exists()
         ]
     for file in _generated(workspace):
         path = file.relative_to(workspace.leaderboards)
-        if file.suffix == ".md" and path not in made:
+        if path not in made and path not in shown:
             lines.append(f"leaderboards/{path} is made by nothing")
     return "\n".join(lines)
 
 
 def _generated(workspace: Workspace) -> list[Path]:
-    return sorted([*workspace.leaderboards.glob("*.md"), *workspace.leaderboards.glob("*/*.svg")])
+    forms = ("*.md", "*/*.svg", "*/samples-*.webp")
+    return sorted(file for form in forms for file in workspace.leaderboards.glob(form))

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import texts
+from bench import curves, texts
 from bench.report import Measured, contributions, unit
-from core_eval.ced import ced_curve
 
-THRESHOLDS = 201
+MOST = 4
+"""Curve plots of one table; a table of training conditions would have ten that look alike."""
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C")
+"""Told apart with any colour vision (Okabe and Ito 2008), on white and on black."""
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 STYLE: Any = {
     "svg.hashsalt": "bench",
     "svg.fonttype": "path",
@@ -25,21 +29,42 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.alpha": 0.3,
+    "grid.alpha": 0.5,
+    "grid.linewidth": 0.6,
     "figure.constrained_layout.use": True,
+    "text.parse_math": False,
 }
 
 
-def plots(measured: Measured) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """(name, what draws it) of everything that a table shows: error curves, or its sweep if it is a figure."""
-    stem = f"{measured.table.id}-{measured.data}-{measured.budget}"
-    if measured.table.figure is not None:
-        yield f"sweep-{stem}", partial(sweep, measured)
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Its file's name without suffix, what it shows in words, and what draws it."""
+
+    name: str
+    about: str
+    draw: Callable[[], Any]
+
+
+def plots(measured: Measured) -> Iterator[Plot]:
+    """Everything that a table shows: the curves behind its numbers, or its sweep if it is a figure."""
+    table = measured.table
+    stem = f"{table.id}-{measured.data}-{measured.budget}"
+    where = f"{table.where}, {measured.data} data, budget {measured.budget}"
+    if table.figure is not None:
+        yield Plot(f"sweep-{stem}", f"{table.title} ({where})", partial(sweep, measured))
         return
-    for column in measured.table.columns.values():
+    count = 0
+    for column in table.columns.values():
         metric = measured.metric(column.key)
-        if metric is not None and metric.signature.startswith("ced-auc|") and _curves(measured, column.key):
-            yield f"ced-{stem}-{column.key}", partial(ced, measured, column.key)
+        curve = curves.behind(metric) if metric is not None else None
+        if curve is None or count == MOST:
+            continue
+        shown = _kept(measured, column.key)
+        if shown:
+            count += 1
+            order = ", ".join(row for _, row, _ in shown)
+            about = f"{curve.title}, {column.title} ({where}); from best to worst: {order}"
+            yield Plot(f"{curve.kind}-{stem}-{column.key}", about, partial(rising, measured, column.key))
 
 
 def svg(figure: Any) -> bytes:
@@ -71,40 +96,38 @@ def _axes(count: int, width: float, height: float) -> tuple[Any, list[Any]]:
     return figure, list(axes)
 
 
-def _curves(measured: Measured, column: str) -> list[tuple[float, str, NDArray[np.float64]]]:
-    """(value, row, errors (S, N)) of the rows whose per-sample values are kept, best first."""
+def _kept(measured: Measured, column: str) -> list[tuple[float, str, NDArray[np.float64]]]:
+    """(value, row, contributions (S, N, ...)) of the rows whose per-sample values are kept, best first."""
     metric, found = measured.metric(column), []
+    assert metric is not None
     for row in measured.table.rows:
         cell = measured.cell(row, column)
-        kept = contributions(cell, metric.name, measured.load) if metric and cell.value is not None else None
+        kept = contributions(cell, metric.name, measured.load) if cell.value is not None else None
         if kept is not None:
             found.append((cell.value or 0.0, row, kept.values))
-    return sorted(found, key=lambda one: -one[0])
+    return sorted(found, key=lambda one: one[0] if metric.better == "lower" else -one[0])
 
 
-def ced(measured: Measured, column: str) -> Any:
-    """Share of images below an error, one curve per row: the mean over seeds, and their range as a band."""
+def rising(measured: Measured, column: str) -> Any:
+    """The curve behind a column, one line per row: the mean over seeds, and their range as a band."""
     metric = measured.metric(column)
-    assert metric is not None
-    limit = float(dict(part.partition(":")[::2] for part in metric.signature.split("|"))["limit"])
-    thresholds = np.linspace(0.0, limit, THRESHOLDS)
-    figure, (axes,) = _axes(1, 6.4, 3.8)
+    curve = curves.behind(metric) if metric is not None else None
+    assert curve is not None
     places = texts.decimals(measured, measured.table.columns[column])
-    for value, row, errors in _curves(measured, column):
-        per_seed = [ced_curve(one, thresholds) for one in errors]
-        (line,) = axes.plot(thresholds, np.mean(per_seed, axis=0), label=f"{row} ({value:.{places}f})", linewidth=1.5)
+    shown = _kept(measured, column)
+    figure, (axes,) = _axes(1, 4.8, 3.3 + 0.19 * len(shown))
+    for index, (value, row, kept) in enumerate(shown):
+        per_seed = [curve.of(one) for one in kept]
+        colour, dash = COLOURS[index % len(COLOURS)], DASHES[index % len(DASHES)]
+        label = f"{row} ({texts.number(value, places)})"
+        axes.plot(curve.thresholds, np.mean(per_seed, axis=0), label=label, color=colour, linestyle=dash, linewidth=1.6)
         if len(per_seed) > 1:
-            axes.fill_between(
-                thresholds, np.min(per_seed, axis=0), np.max(per_seed, axis=0), color=line.get_color(), alpha=0.2
-            )
-    axes.set(
-        xlim=(0, limit),
-        ylim=(0, 1),
-        xlabel="normalised error of an image",
-        ylabel="share of images",
-        title=f"{measured.table.where}, {measured.data} data, budget {measured.budget}",
-    )
-    axes.legend(title=f"system ({measured.table.columns[column].title})", loc="best", frameon=False)
+            edges = (np.min(per_seed, axis=0), np.max(per_seed, axis=0))
+            axes.fill_between(curve.thresholds, *edges, color=colour, alpha=0.2, linewidth=0)
+    axes.set(xlim=(0, curve.thresholds[-1]), ylim=(0, 1), xlabel=curve.x, ylabel=curve.y)
+    axes.set_title(f"{measured.table.where}, {measured.data} data, budget {measured.budget}", fontsize=9)
+    title = f"{measured.table.columns[column].title}, best first"
+    figure.legend(title=title, loc="outside lower left", fontsize=8.5, alignment="left", frameon=False)
     return figure
 
 
@@ -125,13 +148,16 @@ def sweep(measured: Measured) -> Any:
             if cell.value is not None and row.x is not None:
                 low, high = (cell.value if edge is None else edge for edge in (cell.low, cell.high))
                 series.setdefault(row.series or row.label, []).append((row.x, cell.value, low, high))
-        for name, points in series.items():
+        for index, (name, points) in enumerate(series.items()):
             x, value, low, high = np.array(sorted(points)).T
             errors = np.maximum(0.0, [value - low, high - value])
             if len(x) == 1:  # a reference: a line across
                 axes.axhline(value[0], linestyle="--", linewidth=1, color="0.4", label=name)
                 continue
-            axes.errorbar(x, value, errors, marker="o", markersize=4, linewidth=1.5, capsize=2, label=name)
+            colour, dash = COLOURS[index % len(COLOURS)], DASHES[index % len(DASHES)]
+            axes.errorbar(
+                x, value, errors, marker="o", markersize=4, capsize=2, label=name, color=colour, linestyle=dash
+            )
         ticks = sorted({row.x for row in table.rows.values() if row.x is not None})
         if table.figure.log:
             axes.set_xscale("log")

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
+from bench.document import Badge, Emphasis, Line, Value
 from bench.report import Cell, Measured, unit
 from bench.spec import Claim, Column, Row
 from bench.verdicts import ClaimReport, Comparison
 from core_eval import Metric
 
 _DECIMALS = {"fraction": 4, "percent": 2, "px": 2, "mm": 2, "template units": 4}
-FINDING_SIGNS = {"holds": "✓", "fails": "✗", "undecided": "?"}
+SIGNS = {"holds": "✓", "fails": "✗", "undecided": "?", "match": "=", "close": "≈", "off": "≠"}
 UNIT_SIGNS = {"percent": "%", "fraction": "fraction"}
 
 
 def decimals(measured: Measured, column: Column) -> int:
     """As many as the paper prints in the column, else by unit."""
     printed = [row.reported[column.key] for row in measured.table.rows.values() if column.key in row.reported]
-    places = []
+    counts = []
     for text in printed:
         try:
             exponent = Decimal(text).as_tuple().exponent
         except InvalidOperation:
             continue
-        places.append(-exponent if isinstance(exponent, int) else 0)
-    return max(places) if places else _DECIMALS.get(unit(column, measured.metric(column.key)), 3)
+        counts.append(-exponent if isinstance(exponent, int) else 0)
+    return max(counts) if counts else places(unit(column, measured.metric(column.key)))
+
+
+def places(unit: str) -> int:
+    """Decimals that are shown of a value in that unit."""
+    return _DECIMALS.get(unit, 3)
 
 
 def number(value: float, places: int) -> str:
@@ -106,9 +112,9 @@ def signatures(measured: Measured) -> list[str]:
     return lines
 
 
-def claim(stated: Claim) -> str:
-    """The claim in markdown, with its author if that is us."""
-    return stated.text if stated.claimed_by_paper else f"{stated.text} *(our claim)*"
+def claim(stated: Claim) -> Line:
+    """The claim, with its author if that is us."""
+    return stated.text if stated.claimed_by_paper else (f"{stated.text} ", Emphasis("(our claim)"))
 
 
 def in_paper(stated: Claim) -> str:
@@ -119,10 +125,22 @@ def in_paper(stated: Claim) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def untested(stated: Claim) -> str:
+def untested(stated: Claim) -> Badge:
     """The verdict on a claim of a table that has not been run."""
-    return "not run" if stated.pairs else "not testable"
+    return badge("not run" if stated.pairs else "not testable")
 
 
-def verdict(report: ClaimReport) -> str:
-    return f"{FINDING_SIGNS.get(report.finding, '')} {report.finding}".strip()
+def verdict(report: ClaimReport) -> Badge:
+    return badge(report.finding)
+
+
+def badge(word: str) -> Badge:
+    """A verdict with its sign."""
+    return Badge(word, SIGNS.get(word, ""))
+
+
+def measurement(value: float, low: float | None, high: float | None, places: int) -> Value:
+    """A value with its interval; NaN, as pandas marks what is not there, makes none."""
+    missing = low is None or high is None or low != low
+    edges = "" if missing else f"[{number(low or 0.0, places)}, {number(high or 0.0, places)}]"
+    return Value(number(value, places), edges, value)

@@ -31,6 +31,8 @@ from core_eval.signature import signature
 from core_eval.surface import ChartSurface, annotation, resolve_surface
 
 Floats = NDArray[np.float64]
+CURVE_POINTS = 61
+"""Thresholds of the curve that `rcp_auc` keeps of each image: every 5 mm at 30 cm."""
 
 
 def geodesic_errors(prediction: Arrays, target: Arrays, surface: ChartSurface) -> Floats:
@@ -57,6 +59,11 @@ def rcp_curve(distances: ArrayLike, thresholds: ArrayLike) -> Floats:
     return ced_curve(distances, thresholds)
 
 
+def curve_thresholds(limit: float) -> Floats:
+    """(T,) thresholds in metres at which `rcp_auc` keeps the curve of each image: 0 to `limit`, both included."""
+    return np.linspace(0.0, limit, CURVE_POINTS)
+
+
 def area_under_rcp(distances: ArrayLike, limit: float) -> float:
     """Exact area under the RCP curve on [0, limit] divided by `limit`: ``mean(clip(1 - d/limit, 0, 1))``."""
     return area_under_ced(distances, limit)
@@ -79,7 +86,7 @@ def rcp(name: str = "rcp", *, threshold: float, surface: ChartSurface | Path | s
 
 @dataclass(frozen=True, slots=True)
 class _Points:
-    """`Metric.per_sample`: (sum over the image's points, their number)."""
+    """`Metric.per_sample`: sum over the image's points, their number; for an area also (T,) hits on the curve."""
 
     surface: ChartSurface
     limit: float
@@ -87,8 +94,11 @@ class _Points:
 
     def __call__(self, prediction: Arrays, target: Arrays) -> Floats:
         errors = geodesic_errors(prediction, target, self.surface)
-        credit = np.clip(1 - errors / self.limit, 0, 1) if self.area else errors <= self.limit
-        return np.array([credit.sum(), credit.size], dtype=np.float64)
+        if not self.area:
+            return np.array([(errors <= self.limit).sum(), errors.size], dtype=np.float64)
+        credit = np.clip(1 - errors / self.limit, 0, 1).sum()
+        hits = np.searchsorted(np.sort(errors), curve_thresholds(self.limit), side="right")
+        return np.array([credit, errors.size, *hits], dtype=np.float64)
 
 
 def _metric(
@@ -113,9 +123,9 @@ def _metric(
         ),
         needs=("part", "uv"),
         per_sample=per_sample,
-        failed=np.array([0.0, 1.0]),
+        failed=np.array([0.0, 1.0, *np.zeros(CURVE_POINTS if per_sample.area else 0)]),
         reduce=_ratio,
-        terms=lambda sums: sums,
+        terms=lambda sums: sums[:, :2],
     )
 
 
