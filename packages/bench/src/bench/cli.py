@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import data, describe, doctor, leaderboard, listing, report, reproduce
+from bench.commands import compare, data, describe, doctor, evaluate, leaderboard, listing, report, reproduce
 from bench.commands.group import Group
 
 app = typer.Typer(
@@ -40,6 +40,9 @@ def _options(
 
 
 app.command("reproduce")(reproduce.reproduce)
+app.command("compare")(compare.compare)
+app.command("evaluate")(evaluate.evaluate)
+app.command("validate")(evaluate.validate)
 app.add_typer(listing.app, name="list")
 app.command("describe")(describe.describe)
 app.command("leaderboard")(leaderboard.leaderboard)

@@ -19,6 +19,7 @@ from bench.cache import Cache, Keys
 from bench.files import full_disk, locked, new_folder, read_json, write_json
 from bench.jobs import Job, Outcome, data_of, kept_arrays, keys_of, metrics_of
 from bench.samples import Samples
+from bench.scoring import score_split
 from core_eval import (
     Arrays,
     InputError,
@@ -27,10 +28,8 @@ from core_eval import (
     Predictions,
     Provenance,
     Result,
-    Sample,
     load_predictions,
     save_predictions,
-    scores,
 )
 
 Say = Callable[[str], None]
@@ -174,21 +173,15 @@ def _scored(
     metrics = {
         name: one for name, one in metrics.items() if not one.external or set(one.needs) <= {*predictions.arrays}
     }
-    _, scored = data_of(job.run, job.place)
-    groups: list[str] = []
-
-    def items() -> Iterator[tuple[str, Arrays, Arrays]]:
-        sample: Sample
-        for sample in scored.split(job.run.split):
-            if sample.id not in predictions:
-                raise InputError("no prediction for the sample", file=store.predictions(keys), sample=sample.id)
-            groups.append(sample.group)
-            yield sample.id, predictions[sample.id], sample.target
-
-    found = scores(list(metrics.values()), items())
-    ids = next(iter(found.values())).ids
-    values = Samples(ids, tuple(groups), {name: score.per_sample for name, score in found.items()})
-    failures = {name: dict(score.failures) for name, score in found.items()}
+    _, dataset = data_of(job.run, job.place)
+    found = score_split(list(metrics.values()), dataset.split(job.run.split), predictions)
+    for sample in found.missing:
+        raise InputError("no prediction for the sample", file=store.predictions(keys), sample=sample)
+    for reason in found.malformed.values():
+        raise reason
+    if found.samples is None:
+        raise InputError("there is nothing to score", file=store.predictions(keys))
+    values, failures = found.samples, found.failures
     with full_disk(file):
         samples.save(file, values)
     write_json(file.with_suffix(".json"), {"predictions": record["sha256"], "failures": failures})

@@ -1,7 +1,7 @@
-"""Which methods, data sets and metrics are installed.
+"""Which methods, data sets, metrics and formats of prediction files are installed.
 
 Every package names one module under the entry point group ``bench.plugins``; the module holds any of the dicts
-``METHODS``, ``DATASETS``, ``METRICS`` from names to factories. An id is ``package:name``.
+``METHODS``, ``DATASETS``, ``METRICS``, ``FORMATS`` from names to factories. An id is ``package:name``.
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ from bench.reading import nearest
 from core_eval import InputError
 
 GROUP = "bench.plugins"
-What = Literal["method", "dataset", "metric"]
+What = Literal["method", "dataset", "metric", "format"]
 Factory = Callable[..., Any]
-_DICTS: dict[What, str] = {"method": "METHODS", "dataset": "DATASETS", "metric": "METRICS"}
+_DICTS: dict[What, str] = {
+    "method": "METHODS",
+    "dataset": "DATASETS",
+    "metric": "METRICS",
+    "format": "FORMATS",
+}
 KINDS: tuple[What, ...] = tuple(_DICTS)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import jobs as work
-from bench import registry, samples, usage
+from bench import registry, samples, splits, usage
 from bench.cache import Cache, default_root
 from bench.execute import execute
 from bench.files import full_disk
@@ -122,26 +122,17 @@ def run(prepared: Prepared, request: Request, tell: Tell) -> Report:
 
 
 def _ready(prepared: Prepared, tell: Tell) -> None:
-    """Check the scored splits, and render what is missing with a progress bar, before runs ask for it bit by bit."""
-    from bench.console import bar
-
-    cache, done = Cache(prepared.place.cache), set()
+    """Check the scored splits, and render what is missing, before runs ask for it bit by bit."""
+    place, done = prepared.place, set()
     for job in prepared.jobs:
         name = (job.run.dataset, job.run.split)
-        if name in done or cache.has_predictions(work.keys_of(job)):
+        if name in done or Cache(place.cache).has_predictions(work.keys_of(job)):
             continue
         done.add(name)
-        split = work.data_of(job.run, prepared.place)[1].split(job.run.split)
-        wanted = prepared.benchmark.splits[job.run.split].counts.get(job.run.data)
-        if wanted not in (None, len(split)) and not prepared.place.allow_partial:
-            raise InputError(
-                f"{'/'.join(name)} has {len(split)} samples, the protocol {wanted}", file=prepared.benchmark.file
-            )
-        render = getattr(split, "prepare", None)
-        if callable(render):
-            tell(f"preparing {'/'.join(name)}")
-            with bar("rendering") as progress:
-                render(progress)
+        _, scored = work.data_of(job.run, place)
+        splits.ready(
+            prepared.benchmark, job.run.data, scored, job.run.split, allow_partial=place.allow_partial, tell=tell
+        )
 
 
 def record(store: Store, outcome: Outcome, place: Place) -> int:

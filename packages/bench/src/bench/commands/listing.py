@@ -12,7 +12,7 @@ from bench.commands.group import Command, Group
 
 app = typer.Typer(
     cls=Group,
-    help="""List tables, methods, data sets and metrics.
+    help="""List tables, methods, data sets, metrics and formats of prediction files.
 
     Examples:
 
@@ -31,6 +31,7 @@ def _everything(ctx: typer.Context) -> None:
         methods()
         datasets()
         metrics()
+        formats()
         _warnings()
 
 
@@ -65,10 +66,18 @@ def metrics() -> None:
     _ids("metric", "Metrics")
 
 
+@app.command(cls=Command)
+def formats() -> None:
+    """Formats of prediction files that can be read. Example: bench list formats"""
+    _ids("format", "Formats of prediction files")
+
+
 def _ids(what: str, title: str) -> None:
     from bench import registry
 
-    _print(title, [(name,) for name in registry.ids(registry.kind(what))])
+    found = registry.ids(registry.kind(what))
+    if found:
+        _print(title, [(name,) for name in found])
 
 
 def _print(title: str, rows: Sequence[tuple[str, ...]]) -> None:
