@@ -120,9 +120,8 @@ def pooled(predictions: Sequence[Prediction], *, file: str | Path | None = None)
             raise InputError("not all samples have this array", file=file, sample=prediction.id, field=key)
     shapes = {key: [np.shape(prediction.arrays[key]) for prediction in predictions] for key in keys}
     ragged = any(len(set(of_key)) > 1 for of_key in shapes.values())
-    arrays = {key: _stack(predictions, key, shapes[key], file) for key in keys}
-    if ragged:
-        arrays["count"] = _counts(predictions, shapes, file)
+    counts = {"count": _counts(predictions, shapes, file)} if ragged else {}
+    arrays = {key: _stack(predictions, key, shapes[key], file) for key in keys} | counts
     return Predictions.of([prediction.id for prediction in predictions], arrays, file=file)
 
 
@@ -139,9 +138,9 @@ def _stack(
     if float(np.prod(shape, dtype=np.float64)) * dtype.itemsize > LARGEST:
         raise InputError(f"padded to shape {shape}, the array takes more than {LARGEST} bytes", file=file, field=key)
     stacked = np.zeros(shape, dtype=dtype)
-    for row, prediction in zip(stacked, predictions, strict=True):
+    for row, prediction in enumerate(predictions):
         array = np.asarray(prediction.arrays[key])
-        row[tuple(slice(size) for size in array.shape)] = array
+        stacked[(row, *(slice(size) for size in array.shape))] = array
     return stacked
 
 
@@ -155,4 +154,4 @@ def _counts(
             raise InputError(
                 "the arrays differ in shape and are no lists of detections", file=file, sample=prediction.id
             )
-    return np.array([len(next(iter(prediction.arrays.values()))) for prediction in predictions], dtype=np.int64)
+    return np.array([of_key[0] for of_key in next(iter(shapes.values()))], dtype=np.int64)
