@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,7 +99,7 @@ def detections(sample: str, count: int, seed: int) -> Prediction:
 
 def test_lists_of_detections_are_padded_and_counted() -> None:
     images = [detections("a", 3, 0), detections("b", 1, 1), detections("c", 0, 2)]
-    found = pooled(images)
+    found = pooled(images, detections=True)
     assert found.arrays["points"].shape == (3, 3, 17, 2)
     np.testing.assert_array_equal(found.arrays["count"], [3, 1, 0])
     target = {
@@ -115,29 +116,34 @@ def test_lists_of_detections_are_padded_and_counted() -> None:
     assert len(oks_candidates([nothing], [target]).scores) == 0
 
 
-def test_equal_shapes_are_not_counted() -> None:
-    assert set(pooled([detections("a", 2, 0), detections("b", 2, 1)]).arrays) == {"points", "scores"}
-
-
 @pytest.mark.parametrize(
-    ("others", "message"),
+    ("first", "second", "padded", "message"),
     [
-        ({"points": np.zeros((3, 2))}, "differ in shape"),
-        ({"points": np.zeros((2, 2, 2))}, "differ in shape"),
-        ({"joints": np.zeros((2, 2))}, "not all samples have this array"),
+        ({"points": (2, 2)}, {"points": (3, 2)}, False, "does not go with"),
+        ({"points": (2, 17, 2)}, {"points": (2, 34)}, True, "does not go with"),
+        ({"points": (2, 2)}, {"points": (2, 2), "joints": (2, 2)}, False, "not all samples have this array"),
+        ({"points": (2, 2)}, {"joints": (2, 2)}, True, "not all samples have this array"),
+        ({"points": (2, 2), "scores": (2,)}, {"points": (2, 2), "scores": (1,)}, True, "not lists of the same"),
+        ({"points": (2, 2), "label": ()}, {"points": (2, 2), "label": ()}, True, "not lists of the same"),
     ],
 )
-def test_what_does_not_fit_is_not_pooled(others: dict[str, np.ndarray], message: str) -> None:
-    first = Prediction("a", {"points": np.zeros((2, 2)), "label": np.int64(1)}, "here")
-    with pytest.raises(InputError, match=rf"{message}.*sample b"):
-        pooled([first, Prediction("b", {"label": np.int64(1), **others}, "there")])
+def test_what_does_not_fit_is_not_pooled(first: Any, second: Any, padded: bool, message: str) -> None:
+    samples = {"a": first, "b": second}
+    with pytest.raises(InputError, match=rf"{message}.*sample [ab]"):
+        pooled(
+            [
+                Prediction(name, {key: np.zeros(shape) for key, shape in one.items()}, "")
+                for name, one in samples.items()
+            ],
+            detections=padded,
+        )
 
 
 def test_padding_does_not_explode() -> None:
     long = Prediction("a", {"iuv": np.zeros((1, 1, 2**20, 3), dtype=np.uint8)}, "here")
     tall = Prediction("b", {"iuv": np.zeros((2, 2**20, 1, 3), dtype=np.uint8)}, "there")
     with pytest.raises(InputError, match="takes more than"):
-        pooled([long, tall])
+        pooled([long, tall], detections=True)
     with pytest.raises(InputError, match="holds no prediction"):
         pooled([])
 
@@ -147,12 +153,3 @@ def test_numbered_samples_can_be_renamed() -> None:
     assert [one.id for one in renamed(images, ["x", "y"])] == ["x", "y"]
     with pytest.raises(InputError, match="1 ids for 2 predictions"):
         renamed(images, ["x"])
-
-
-def test_detections_of_other_depth_are_not_pooled() -> None:
-    images = [
-        Prediction("a", {"points": np.zeros((2, 17, 2))}, "here"),
-        Prediction("b", {"points": np.zeros((2, 34))}, "there"),
-    ]
-    with pytest.raises(InputError, match=r"do not go together.*sample b"):
-        pooled(images)

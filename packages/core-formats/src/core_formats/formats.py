@@ -9,6 +9,7 @@ anything is allocated, nothing is unpickled, no path inside a file is followed.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,11 +104,14 @@ def renamed(
     return [Prediction(sample, old.arrays, old.where) for sample, old in zip(ids, predictions, strict=True)]
 
 
-def pooled(predictions: Sequence[Prediction], *, file: str | Path | None = None) -> Predictions:
-    """All in the one schema that is saved: arrays of equal shape stacked, lists of detections padded to the longest.
+def pooled(
+    predictions: Sequence[Prediction], *, detections: bool = False, file: str | Path | None = None
+) -> Predictions:
+    """All in the one schema that is saved: the arrays of all samples stacked.
 
-    Where the number of detections differs, ``count`` says how many rows of a sample are real. Raises `InputError` for
-    a sample that is there twice, arrays that not all samples have, shapes that do not fit, or too many bytes.
+    With `detections` (what the format says of itself), shorter lists are padded, and ``count`` says how many rows of a
+    sample are real; otherwise all shapes are the same. Raises `InputError` for a sample that is there twice, arrays
+    that not all samples have, shapes that do not fit, or too many bytes.
     """
     if not predictions:
         raise InputError("holds no prediction", file=file)
@@ -118,40 +122,37 @@ def pooled(predictions: Sequence[Prediction], *, file: str | Path | None = None)
     for prediction in predictions:
         for key in set(prediction.arrays) ^ set(keys):
             raise InputError("not all samples have this array", file=file, sample=prediction.id, field=key)
-    shapes = {key: [np.shape(prediction.arrays[key]) for prediction in predictions] for key in keys}
-    ragged = any(len(set(of_key)) > 1 for of_key in shapes.values())
-    counts = {"count": _counts(predictions, shapes, file)} if ragged else {}
-    arrays = {key: _stack(predictions, key, shapes[key], file) for key in keys} | counts
+    arrays = {key: _stack(predictions, key, detections, file) for key in keys}
+    if detections:
+        arrays["count"] = _counts(predictions, file)
     return Predictions.of([prediction.id for prediction in predictions], arrays, file=file)
 
 
-def _stack(
-    predictions: Sequence[Prediction], key: str, shapes: Sequence[tuple[int, ...]], file: str | Path | None
-) -> np.ndarray:
-    """(N, ...) with rows of zeros after the real ones."""
-    for prediction, shape in zip(predictions, shapes, strict=True):
-        if len(shape) != len(shapes[0]):
-            message = f"shapes {shapes[0]} and {shape} do not go together"
+def _stack(predictions: Sequence[Prediction], key: str, padded: bool, file: str | Path | None) -> np.ndarray:
+    """(N, ...), if `padded` with zeros after the real rows."""
+    like = [(np.shape(array), np.asarray(array).dtype) for array in (one.arrays[key] for one in predictions)]
+    first = like[0][0]
+    for prediction, (shape, _) in zip(predictions, like, strict=True):
+        if shape != first and not (padded and len(shape) == len(first) > 0):
+            message = f"shape {shape} does not go with {first} of the first sample"
             raise InputError(message, file=file, sample=prediction.id, field=key)
-    dtype = np.result_type(*{np.asarray(prediction.arrays[key]).dtype for prediction in predictions})
-    shape = (len(predictions), *np.max(np.array(shapes, dtype=np.int64).reshape(len(shapes), -1), axis=0, initial=0))
-    if float(np.prod(shape, dtype=np.float64)) * dtype.itemsize > LARGEST:
-        raise InputError(f"padded to shape {shape}, the array takes more than {LARGEST} bytes", file=file, field=key)
-    stacked = np.zeros(shape, dtype=dtype)
-    for row, prediction in enumerate(predictions):
-        array = np.asarray(prediction.arrays[key])
-        stacked[(row, *(slice(size) for size in array.shape))] = array
+    dtype = np.result_type(*{dtype for _, dtype in like})
+    whole = (len(like), *(max(sizes) for sizes in zip(*(shape for shape, _ in like), strict=True)))
+    if math.prod(whole) * dtype.itemsize > LARGEST:
+        raise InputError(f"padded to shape {whole}, the array takes more than {LARGEST} bytes", file=file, field=key)
+    stacked = np.zeros(whole, dtype=dtype)
+    for row, (prediction, (shape, _)) in enumerate(zip(predictions, like, strict=True)):
+        place: tuple[int | slice, ...] = (row, *(slice(size) for size in shape))
+        stacked[place] = prediction.arrays[key]
     return stacked
 
 
-def _counts(
-    predictions: Sequence[Prediction], shapes: Mapping[str, Sequence[tuple[int, ...]]], file: str | Path | None
-) -> np.ndarray:
-    """(N,) how many rows of each sample are real. All arrays of a sample must have as many."""
-    for index, prediction in enumerate(predictions):
-        lengths = {of_key[index][:1] for of_key in shapes.values()}
-        if len(lengths) != 1 or () in lengths or "count" in shapes:
-            raise InputError(
-                "the arrays differ in shape and are no lists of detections", file=file, sample=prediction.id
-            )
-    return np.array([of_key[0] for of_key in next(iter(shapes.values()))], dtype=np.int64)
+def _counts(predictions: Sequence[Prediction], file: str | Path | None) -> np.ndarray:
+    """(N,) how many rows of each sample are real; all arrays of a sample have as many."""
+    counts = []
+    for prediction in predictions:
+        lengths = {np.shape(array)[:1] for array in prediction.arrays.values()}
+        if len(lengths) != 1 or () in lengths or "count" in prediction.arrays:
+            raise InputError("the arrays are not lists of the same detections", file=file, sample=prediction.id)
+        counts.append(next(iter(lengths))[0])
+    return np.array(counts, dtype=np.int64)
