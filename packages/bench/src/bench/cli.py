@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import compare, data, describe, doctor, evaluate, leaderboard, listing, report, reproduce
+from bench.commands import (
+    compare,
+    data,
+    describe,
+    doctor,
+    evaluate,
+    leaderboard,
+    listing,
+    report,
+    reproduce,
+    submit,
+    verify,
+)
 from bench.commands.group import Group
 
 app = typer.Typer(
@@ -40,9 +52,11 @@ def _options(
 
 
 app.command("reproduce")(reproduce.reproduce)
-app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
 app.command("validate")(evaluate.validate)
+app.command("compare")(compare.compare)
+app.command("submit")(submit.submit)
+app.command("verify-result")(verify.verify_result)
 app.add_typer(listing.app, name="list")
 app.command("describe")(describe.describe)
 app.command("leaderboard")(leaderboard.leaderboard)

@@ -211,11 +211,11 @@ def _provenance(job: Job, keys: Keys, record: dict[str, Any], failures: dict[str
         predictions=record["sha256"],
         method=job.run.recipe,
         partial=str(partial(job.run.split)) if callable(partial) else "",
-        failures=_shortened(failures),
+        failures=shortened(failures),
     )
 
 
-def _shortened(failures: dict[str, str]) -> dict[str, str]:
+def shortened(failures: dict[str, str]) -> dict[str, str]:
     """The first failures; a line of results stays readable when a method fails on everything."""
     more = len(failures) - LISTED
     return failures if more <= 0 else {**dict(list(failures.items())[:LISTED]), "...": f"and {more} more samples"}

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -44,9 +43,9 @@ class Given:
         return tuple(dict.fromkeys(name for arrays in self.arrays.values() for name in arrays))
 
     def nothing_found(self) -> dict[str, np.ndarray]:
-        """The arrays of a sample without detections, shaped like those of the others."""
-        first: Arrays = next(iter(self.arrays.values()), {})
-        return {name: np.asarray(array)[:0] for name, array in first.items() if name != "count"}
+        """The arrays of a sample without detections, shaped like those of the others; none if it would be missing."""
+        first: Arrays = next(iter(self.arrays.values()), {}) if self.detections else {}
+        return {name: np.asarray(array)[:0] for name, array in first.items() if np.ndim(array)}
 
 
 def read(path: Path, named: str | None = None) -> Given:
@@ -58,7 +57,9 @@ def read(path: Path, named: str | None = None) -> Given:
         raise InputError("no such file", file=path)
     known = registry.ids("format")
     if not known:
-        return _own(path, named)
+        if named not in (None, OWN):
+            raise InputError(f"unknown format {named!r}: no package with formats is installed, only {OWN} is read")
+        return own(path)
     name = registry.resolve("format", named) if named else _detect(path, list(known))
     reader = registry.make("format", name, {})
     arrays: dict[str, Arrays] = {}
@@ -86,8 +87,6 @@ def _detect(path: Path, names: list[str]) -> str:
     return found[0]
 
 
-def _own(path: Path, named: str | None) -> Given:
-    if named not in (None, OWN):
-        raise InputError(f"unknown format {named!r}: no package with formats is installed, only {OWN} is read")
-    found: Any = load_predictions(path)
-    return Given(path, OWN, sha256(path), dict(found))
+def own(path: Path) -> Given:
+    """A file that this project has written itself."""
+    return Given(path, OWN, sha256(path), dict(load_predictions(path)))

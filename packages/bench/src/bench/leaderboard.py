@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bench import gallery, jobs, markdown, overview, pages, plots, rank, webpage
+from bench import gallery, jobs, markdown, overview, pages, plots, rank, submissions, webpage
 from bench.cache import default_root
 from bench.document import Page, pictures
 from bench.files import write_bytes
@@ -38,12 +38,13 @@ class Board:
     metrics: dict[str, Metric]
     results: Mapping[str, list[Result]]
     measured: tuple[Measured, ...]  # only those with a measured cell
+    submitted: tuple[Measured, ...]  # rows that others submitted, per table and kind of data
     store: Store
     folder: Path  # of the pages, where strips of samples are looked for
 
     @cached_property
     def rankings(self) -> list[rank.Ranking]:
-        return list(rank.rankings(self.measured, self.benchmark, self.metrics))
+        return list(rank.rankings((*self.measured, *self.submitted), self.benchmark, self.metrics))
 
     @cached_property
     def claims(self) -> Mapping[tuple[str, str, str], tuple[ClaimReport, ...]]:
@@ -72,15 +73,22 @@ def load(workspace: Workspace, key: str) -> Board:
     kept = kept_samples(store, benchmark, metrics)
     results: dict[str, list[Result]] = {}
     measured: list[Measured] = []
+    submitted: list[Measured] = []
     for table in tables:
+        file = store.file(key, table.id)
         results[table.id] = found = store.read(key, table.id)
-        table_of(found, table.id, list(table.rows), store.file(key, table.id))
+        others = submissions.submitted(found)
+        theirs = submissions.table_of(table, others, file)
+        table_of(found, table.id, [*table.rows, *theirs.rows], file)
         for data in KINDS:
             for budget in SHOWN:
                 one = measure(table, benchmark, metrics, found, kept, data, budget)
                 if one.ran:
                     measured.append(one)
-    return Board(benchmark, tables, metrics, results, tuple(measured), store, workspace.leaderboards)
+            one = measure(theirs, benchmark, metrics, others, kept, data, submissions.BUDGET)
+            if one.ran:
+                submitted.append(one)
+    return Board(benchmark, tables, metrics, results, tuple(measured), tuple(submitted), store, workspace.leaderboards)
 
 
 def boards(workspace: Workspace) -> list[Board]:

@@ -50,6 +50,7 @@ def table(board: Board, table: Table, paper: Paper) -> list[Block]:
             rows = [(texts.claim(one), texts.in_paper(one), (texts.untested(one),)) for one in table.claims]
             blocks.append(Grid(f"Claims of {table.where}", ("Claim", "In the paper", "Verdict"), rows))
     blocks += [Region(one.data, _measured(board, one)) for one in measured]
+    blocks += [Region(one.data, _submitted(board, one)) for one in board.submitted if one.table.id == table.id]
     notes = _notes(table, board.outdated(table))
     return [*blocks, Bullets(notes)] if notes else blocks
 
@@ -69,6 +70,25 @@ def _measured(board: Board, one: Measured) -> list[Block]:
     if any(report.tested for report in reports):
         blocks.append(Details("All comparisons", [_comparisons(reports, one)]))
     return [*blocks, Details("Provenance of every value", [_provenance(board, one)])]
+
+
+def _submitted(board: Board, one: Measured) -> list[Block]:
+    """Rows of others: scored here, the rest as declared."""
+    rows: dict[str, tuple[Line, ...]] = {}
+    lines = {id(result): number for number, result in enumerate(board.results[one.table.id], 1)}
+    for result in one.results:
+        run = result.provenance
+        place = Source(f"results/{board.benchmark.key}/{one.table.id}.jsonl", lines[id(result)])
+        made: tuple[Line, ...] = ((Code(run.trained_on),), (Code(run.predictions[:12]),), result.time[:10])
+        rows.setdefault(run.run, (result.row, run.method, *made, (place,)))
+    headings = ("System", "", "Trained on, as declared", "Predictions", "Date", "Results")
+    return [
+        Heading(3, f"Submitted, on {DATA[one.data]}"),
+        Paragraph("Predictions that others made and this project scored; `bench verify-result` recomputes the values."),
+        _cells(one.table, one, board),
+        Paragraph(_signatures(one)),
+        Grid(f"Submissions to {one.table.where} on {DATA[one.data]}", headings, list(rows.values())),
+    ]
 
 
 def _notes(table: Table, outdated: int) -> list[Line]:

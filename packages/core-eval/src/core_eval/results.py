@@ -12,7 +12,8 @@ from typing import Any, Literal, get_args
 from core_eval.contracts import Kind
 from core_eval.errors import InputError
 
-Budget = Literal["smoke", "quick", "standard", "paper"]
+Budget = Literal["smoke", "quick", "standard", "paper", "submitted"]
+"""What a method was given to train with; predictions that somebody submits were made elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
