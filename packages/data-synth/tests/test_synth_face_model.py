@@ -328,3 +328,11 @@ def test_polygon_distance_agrees_with_opencv() -> None:
     points = rng.uniform(-1.2, 1.2, (300, 2))
     expected = [cv2.pointPolygonTest(outline.astype(np.float32)[:, None], p.tolist(), True) for p in points]
     np.testing.assert_allclose(polygon_distance(points, outline), expected, atol=1e-5)
+
+
+def test_an_expression_on_a_neutral_face_equals_the_whole_forward_pass(model):
+    people = model.sample_identities(np.random.default_rng(5), 6)
+    actions = model.sample_expressions(np.random.default_rng(6), 6)
+    whole = model.vertices(people.with_expression(actions))
+    assert np.abs(whole - model.vertices(people)).max() > 1e-3
+    np.testing.assert_allclose(model.express(model.vertices(people), actions), whole, atol=2e-6)

@@ -8,7 +8,15 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_synth.raster import SUBPIXEL, interpolate, rasterise, vertex_normals
+from data_synth.raster import (
+    SUBPIXEL,
+    depth_map,
+    interpolate,
+    rasterise,
+    rasterise_quincunx,
+    vertex_normals,
+    weights_at,
+)
 
 
 def _camera(vertices: np.ndarray, size: int, focal: float = 4.0, distance: float = 1.0) -> np.ndarray:
@@ -114,6 +122,32 @@ def test_agrees_with_ray_casting():
         total += size * size
         assert (got.tri >= 0).mean() > 0.2
     assert same / total >= 0.9999
+
+
+@pytest.mark.parametrize("cull_back", [True, False])
+def test_quincunx_equals_every_other_sample_of_a_grid_twice_as_fine(cull_back):
+    vertices, faces = _blob(4)
+    px = _camera(vertices, 32)
+    fine = rasterise(px * [2, 2, 1] + [1, 1, 0], faces, 65, 65, cull_back=cull_back)
+    got = rasterise_quincunx(px, faces, 32, 32, cull_back=cull_back)
+    assert got.tri.shape == got.near.shape == (65, 33)
+    assert (got.tri[1::2, -1] == -1).all()
+    for row in range(65):
+        columns = np.arange(row % 2, 65, 2)
+        tri, near = got.tri[row, : len(columns)], got.near[row, : len(columns)]
+        np.testing.assert_array_equal(tri, fine.tri[row, columns])
+        np.testing.assert_allclose(1 / near[tri >= 0], fine.depth[row, columns][tri >= 0], rtol=1e-6)
+        for k in np.flatnonzero(tri >= 0)[::7]:
+            weights = weights_at(columns[k], row, *faces[tri[k]], got.screen)
+            np.testing.assert_allclose(weights, fine.bary[row, columns[k]], atol=1e-6)
+
+
+def test_depth_map_is_the_depth_of_an_orthographic_raster():
+    vertices, faces = _blob(5)
+    px = _camera(vertices, 48)
+    for cull_back in (True, False):
+        expected = rasterise(px, faces, 48, 48, perspective=False, cull_back=cull_back).depth
+        np.testing.assert_array_equal(depth_map(px, faces, 48, 48, cull_back=cull_back), expected)
 
 
 def test_interpolation_returns_positions_under_perspective():

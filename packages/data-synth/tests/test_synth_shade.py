@@ -79,12 +79,12 @@ def test_the_table_agrees_with_shadows_drawn_for_the_direction():
 
 def test_composition_keeps_constants_and_averages_cover():
     background = np.full((8, 9, 3), 0.25, np.float32)
-    clear = np.zeros((17, 19, 4), np.float32)
+    clear = np.zeros((17, 10, 4), np.float32)
     np.testing.assert_array_equal(compose(clear, background), background)
-    full = np.full((17, 19, 4), 1, np.float32)
+    full = np.full((17, 10, 4), 1, np.float32)
     np.testing.assert_allclose(compose(full * [0.6, 0.6, 0.6, 1], background), 0.6, atol=1e-6)
     edge = full.copy()
-    edge[:, :8] = 0  # ends just before the pixel corner in column 8
+    edge[:, :4] = 0  # the cover begins at the corner between pixels 3 and 4
     got = compose(edge, background)
     np.testing.assert_allclose(got[:, 3], 0.25 * 0.75 + 0.25, atol=1e-6)  # pixel 3: only its right corners are covered
     np.testing.assert_allclose(got[:, 4:], 1.0, atol=1e-6)

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from data_synth.raster import rasterise
+from data_synth.raster import depth_map
 
 F32 = NDArray[np.float32]
 
@@ -82,39 +82,49 @@ def lit_share(
     low, high = turned.min(axis=0), turned.max(axis=0)
     extent = float((high - low)[:2].max())
     scale = np.array([(resolution - 1) / extent, (resolution - 1) / extent, 1.0], np.float32)
-    depth = rasterise((turned - low) * scale, faces, resolution, resolution, perspective=False, cull_back=True).depth
+    depth = depth_map((turned - low) * scale, faces, resolution, resolution, cull_back=True)
     place = (np.asarray(receivers, np.float32) @ axes - low) * scale
     return _compare(depth, place, np.float32(bias * extent))
 
 
-def illuminate(normals: F32, occlusion: F32, lit: F32, lighting: Lighting, wrap: F32, gloss: int) -> F32:
+def illuminate(
+    normals: F32,
+    occlusion: F32,
+    lit: F32,
+    lighting: Lighting,
+    wrap: F32,
+    gloss: int,
+    seen: NDArray[np.bool_] | None = None,
+) -> F32:
     """Diffuse irradiance / pi and specular radiance (V, 6: r, g, b, r, g, b), for a viewer far along +z.
 
     normals (V, 3); occlusion (V,) share of the surroundings that is seen; lit (V,) share of the key light that arrives;
     wrap (3,) how far each colour bleeds round the terminator (light scattered under the skin), 0 is Lambert's law;
-    gloss: the Blinn-Phong exponent is 2 ** gloss.
+    gloss: the Blinn-Phong exponent is 2 ** gloss; seen (V,): the vertices that matter, the others stay 0.
     """
-    key = (1 - lighting.shadow * (1 - lit)).astype(np.float32)
-    wrap = np.asarray(wrap, np.float32)
+    if seen is None:
+        seen = np.ones(len(normals), np.bool_)
     colours = lighting.direction, lighting.colour, lighting.sky, lighting.ground
-    return _illuminate(normals, occlusion, key, *colours, wrap, gloss)
+    wrap = np.asarray(wrap, np.float32)
+    return _illuminate(normals, occlusion, lit, np.float32(lighting.shadow), *colours, wrap, gloss, seen)
 
 
 def compose(samples: F32, background: F32) -> F32:
-    """Samples (2 H + 1, 2 W + 1, 4: RGB and cover) at half-pixel steps from -0.5 on, over (H, W, 3) -> (H, W, 3).
+    """Samples (2 H + 1, W + 1, 4: RGB and cover), placed as in `raster.Quincunx`, over (H, W, 3) -> (H, W, 3).
 
-    Only samples with row + column even are read, a quincunx: each pixel is half its centre and an eighth of each
-    corner. Odd rows and columns lie on pixel centres, so the same z-buffer gives labels: `samples[1::2, 1::2]`.
+    Each pixel is half its centre and an eighth of each corner.
     """
     height, width = background.shape[:2]
-    if samples.shape != (2 * height + 1, 2 * width + 1, 4):
-        raise ValueError(f"expected {(2 * height + 1, 2 * width + 1, 4)} samples, got {samples.shape}")
+    if samples.shape != (2 * height + 1, width + 1, 4):
+        raise ValueError(f"expected {(2 * height + 1, width + 1, 4)} samples, got {samples.shape}")
     return _quincunx(samples, background)
 
 
 _STEPS = 8192
 _HIGHEST = 2.0
 """Brightest linear value that is told from brighter ones."""
+CURVE_SCALE = (_STEPS - 1) / _HIGHEST
+"""Linear value -> place in the table of `curve_table`; round it, and clamp it to the table."""
 
 
 def _base_curve() -> NDArray[np.float64]:
@@ -123,14 +133,18 @@ def _base_curve() -> NDArray[np.float64]:
     return np.where(rolled <= 0.0031308, 12.92 * rolled, 1.055 * np.maximum(rolled, 1e-9) ** (1 / 2.4) - 0.055)
 
 
-_CURVE = _base_curve()
+_CURVE = _base_curve().astype(np.float32)
+
+
+def curve_table(contrast: float = 0.0) -> NDArray[np.uint8]:
+    """Linear RGB -> 8-bit sRGB as a table, with a soft shoulder above 0.8; contrast > 0 adds an S-shaped curve."""
+    table: NDArray[np.uint8] = _bend(_CURVE, np.float32(contrast))
+    return table
 
 
 def to_srgb(linear: F32, contrast: float = 0.0) -> NDArray[np.uint8]:
-    """Linear RGB -> 8-bit sRGB, any shape, with a soft shoulder above 0.8; contrast > 0 adds an S-shaped curve."""
-    curve = _CURVE + contrast * _CURVE * (1 - _CURVE) * (2 * _CURVE - 1)
-    table = np.clip(curve * 255 + 0.5, 0, 255).astype(np.uint8)
-    return _look_up(np.ascontiguousarray(linear, np.float32), table, np.float32((_STEPS - 1) / _HIGHEST))
+    """Linear RGB -> 8-bit sRGB, any shape, through `curve_table`."""
+    return _look_up(np.ascontiguousarray(linear, np.float32), curve_table(contrast), np.float32(CURVE_SCALE))
 
 
 def to_linear(srgb: NDArray[np.floating] | tuple[float, ...]) -> F32:
@@ -158,55 +172,64 @@ def _compare(depth, place, bias):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _illuminate(normals, occlusion, key, direction, colour, sky, ground, wrap, gloss):  # type: ignore[no-untyped-def]
+def _illuminate(normals, occlusion, lit, shadow, direction, colour, sky, ground, wrap, gloss, seen):  # type: ignore[no-untyped-def]
     count = normals.shape[0]
     out = np.zeros((count, 6), np.float32)
     half = np.empty_like(direction)
+    one, zero = np.float32(1), np.float32(0)
     for k in range(direction.shape[0]):
-        hx, hy, hz = direction[k, 0], direction[k, 1], direction[k, 2] + np.float32(1)
-        length = np.sqrt(hx * hx + hy * hy + hz * hz) + np.float32(1e-6)
-        half[k, 0], half[k, 1], half[k, 2] = hx / length, hy / length, hz / length
-    for i in range(count):
+        hx, hy, hz = direction[k, 0], direction[k, 1], direction[k, 2] + one
+        scale = one / (np.sqrt(hx * hx + hy * hy + hz * hz) + np.float32(1e-6))
+        half[k, 0], half[k, 1], half[k, 2] = hx * scale, hy * scale, hz * scale
+    span = one / (one + wrap)
+    for i in range(np.uint32(count)):
+        if not seen[i]:
+            continue
         nx, ny, nz = normals[i, 0], normals[i, 1], normals[i, 2]
         up = np.float32(0.5) + np.float32(0.5) * ny
+        key = one - shadow * (one - lit[i])
         for c in range(3):
-            out[i, c] = occlusion[i] * (up * sky[c] + (1 - up) * ground[c])
-        for k in range(direction.shape[0]):
+            out[i, c] = occlusion[i] * (up * sky[c] + (one - up) * ground[c])
+        for k in range(np.uint32(direction.shape[0])):
             cosine = nx * direction[k, 0] + ny * direction[k, 1] + nz * direction[k, 2]
-            share = key[i] if k == 0 else occlusion[i]
+            share = key if k == 0 else occlusion[i]
             for c in range(3):
-                bled = (cosine + wrap[c]) / (1 + wrap[c])
-                if bled > 0:
-                    out[i, c] += share * bled * colour[k, c]
-            if cosine > 0:
-                shine = nx * half[k, 0] + ny * half[k, 1] + nz * half[k, 2]
-                if shine > 0:
-                    for _ in range(gloss):
-                        shine *= shine
-                    for c in range(3):
-                        out[i, 3 + c] += share * shine * colour[k, c]
+                out[i, c] += share * max((cosine + wrap[c]) * span[c], zero) * colour[k, c]
+            shine = nx * half[k, 0] + ny * half[k, 1] + nz * half[k, 2]
+            if cosine > zero and shine > zero:
+                for _ in range(gloss):
+                    shine *= shine
+                for c in range(3):
+                    out[i, 3 + c] += share * shine * colour[k, c]
     return out
 
 
 @njit(nogil=True, cache=True)
 def _quincunx(samples, background):  # type: ignore[no-untyped-def]
     out = np.empty(background.shape, np.float32)
-    for r in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            y, x = 2 * r + 1, 2 * c + 1
+    half, eighth = np.float32(0.5), np.float32(0.125)
+    for r in range(np.uint32(out.shape[0])):
+        above, middle, below = 2 * r, 2 * r + 1, 2 * r + 2
+        for c in range(np.uint32(out.shape[1])):
             clear = np.float32(1)
             for k in (3, 0, 1, 2):
-                corners = (
-                    samples[y - 1, x - 1, k]
-                    + samples[y - 1, x + 1, k]
-                    + samples[y + 1, x - 1, k]
-                    + samples[y + 1, x + 1, k]
-                )
-                mean = np.float32(0.5) * samples[y, x, k] + np.float32(0.125) * corners
+                corners = samples[above, c, k] + samples[above, c + 1, k]
+                corners += samples[below, c, k] + samples[below, c + 1, k]
+                mean = half * samples[middle, c, k] + eighth * corners
                 if k == 3:
                     clear -= mean
                 else:
                     out[r, c, k] = mean + clear * background[r, c, k]
+    return out
+
+
+@njit(nogil=True, cache=True)
+def _bend(curve, contrast):  # type: ignore[no-untyped-def]
+    out = np.empty(len(curve), np.uint8)
+    one, zero, full = np.float32(1), np.float32(0), np.float32(255)
+    for i in range(len(curve)):
+        bent = curve[i] + contrast * curve[i] * (one - curve[i]) * (curve[i] + curve[i] - one)
+        out[i] = np.uint8(min(max(bent * full + np.float32(0.5), zero), full))
     return out
 
 

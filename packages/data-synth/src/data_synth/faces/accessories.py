@@ -6,12 +6,14 @@ Axis letters: `V` vertices, `F` triangles. Frame and units are the face model's 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
 _RING = 28
+_SIDE = 4 * _RING + 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,48 +57,55 @@ def build_glasses(glasses: Glasses, eyes: F32, ears: F32, front: float) -> Solid
 
     eyes (2, 3): centres of the eyeballs, image left first; ears (2, 3): where the temples rest; front: z of the lenses.
     """
-    vertices: list[NDArray[np.float64]] = []
-    faces: list[NDArray[np.int64]] = []
-    kinds: list[NDArray[np.int64]] = []  # per face: 1 for lens
-
-    def add(points: NDArray[np.floating], triangles: NDArray[np.int64], lens: int = 0) -> None:
-        faces.append(triangles + sum(len(v) for v in vertices))
-        vertices.append(np.asarray(points, float))
-        kinds.append(np.full(len(triangles), lens))
-
+    ring, face, kind = _topology()
     a, b = glasses.half
-    angle = np.linspace(0, 2 * np.pi, _RING, endpoint=False)
-    shape = np.abs(np.cos(angle)) ** glasses.squareness + np.abs(np.sin(angle)) ** glasses.squareness
-    unit = np.stack([np.cos(angle), np.sin(angle)], axis=1) / shape[:, None] ** (1 / glasses.squareness)
+    shape = (np.abs(ring) ** glasses.squareness).sum(axis=1)
+    unit = ring / shape[:, None] ** (1 / glasses.squareness)
+    spread = max(abs(eyes[1, 0] - eyes[0, 0]) / 2, a + 0.007)
+    height = float(eyes[0, 1] + eyes[1, 1]) / 2 - 0.003
+    points = np.empty((2 * _SIDE + 4, 3), np.float32)
+    for k, side in enumerate((-1, 1)):
+        part = points[k * _SIDE :]
+        inner, outer, back, lens = (part[j * _RING : (j + 1) * _RING] for j in range(4))
+        inner[:, :2] = unit * (a, b) + (side * spread, height)
+        outer[:, :2] = unit * (a + glasses.rim, b + glasses.rim) + (side * spread, height)
+        inner[:, 2] = outer[:, 2] = front - np.maximum(0.15 * (unit[:, 0] * side * a), 0)  # bent round the face
+        back[:], lens[:] = outer, inner
+        back[:, 2] -= 0.004
+        lens[:, 2] -= 0.001
+        part[4 * _RING] = side * spread, height, front - 0.001
+        up = max(glasses.rim, 0.0018)
+        hinge = side * (spread + a), height + 0.35 * b, front - 0.15 * a
+        ear = side * abs(ears[k, 0]), ears[k, 1], ears[0, 2]
+        for j, ((x, y, z), dy) in enumerate(((hinge, -up), (hinge, up), (ear, up), (ear, -up))):
+            part[4 * _RING + 1 + j] = x, y + dy, z
+    span, low, z = spread - a, height + 0.25 * b, front + 0.002
+    points[-4:] = (-span, low, z), (span, low, z), (span, low + glasses.rim, z), (-span, low + glasses.rim, z)
+    albedo = np.tile(glasses.frame, (len(points), 1))
+    for first in (3 * _RING, _SIDE + 3 * _RING):
+        albedo[first : first + _RING + 1] = glasses.lens
+    opacity = np.where(kind == 1, glasses.lens_opacity, 1.0).astype(np.float32)
+    return Solid(points, face, albedo, opacity)
+
+
+@cache
+def _topology() -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
+    """Directions round a lens (_RING, 2), the triangles of a pair of glasses, and which of them (F,) are lens: 1.
+
+    A side has rings of _RING vertices (inside and outside of the rim, its back, the lens), the middle of the lens and
+    the four corners of the temple; the bridge comes last.
+    """
     k = np.arange(_RING)
     after = (k + 1) % _RING
     strip = np.concatenate([np.stack([k, after, k + _RING], 1), np.stack([after, after + _RING, k + _RING], 1)])
-    spread = max(abs(eyes[1, 0] - eyes[0, 0]) / 2, a + 0.007)
-    height = float(eyes[:, 1].mean()) - 0.003
-    for side in (-1, 1):
-        centre = np.array([side * spread, height])
-        bend = 0.15 * (unit[:, 0] * side * a)  # the lenses curve round the face
-        inner = np.column_stack([centre + unit * [a, b], front - np.maximum(bend, 0)])
-        outer = np.column_stack([centre + unit * [a + glasses.rim, b + glasses.rim], front - np.maximum(bend, 0)])
-        add(np.concatenate([inner, outer]), strip)
-        add(np.concatenate([outer, outer - [0, 0, 0.004]]), strip)
-        fan = np.stack([np.full(_RING, _RING), k, after], 1)
-        add(np.concatenate([inner - [0, 0, 0.001], [[*centre, front - 0.001]]]), fan, lens=1)
-        hinge = np.array([side * (spread + a), height + 0.35 * b, front - 0.15 * a])
-        ear = np.array([side * abs(ears[0 if side < 0 else 1, 0]), ears[0 if side < 0 else 1, 1], ears[0, 2]])
-        up = np.array([0, max(glasses.rim, 0.0018), 0])
-        add(np.stack([hinge - up, hinge + up, ear + up, ear - up]), np.array([[0, 1, 2], [0, 2, 3]]))
-    span = spread - a
-    low = height + 0.25 * b
-    bridge = [[-span, low], [span, low], [span, low + glasses.rim], [-span, low + glasses.rim]]
-    add(np.column_stack([bridge, np.full(4, front + 0.002)]), np.array([[0, 1, 2], [0, 2, 3]]))
-    face = np.concatenate(faces).astype(np.int32)
-    kind = np.concatenate(kinds)
-    points = np.concatenate(vertices).astype(np.float32)
-    albedo = np.tile(glasses.frame, (len(points), 1))
-    albedo[np.unique(face[kind == 1])] = glasses.lens
-    opacity = np.where(kind == 1, glasses.lens_opacity, 1.0).astype(np.float32)
-    return Solid(points, face, albedo, opacity)
+    fan = np.stack([np.full(_RING, _RING), k, after], 1)
+    quad = np.array([[0, 1, 2], [0, 2, 3]])
+    side = np.concatenate([strip, strip + _RING, fan + 3 * _RING, quad + 4 * _RING + 1])
+    kind = np.repeat([0, 1, 0], [2 * len(strip), len(fan), len(quad)])
+    faces = np.concatenate([side, side + _SIDE, quad + 2 * _SIDE]).astype(np.int32)
+    angle = 2 * np.pi * k / _RING
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return ring, faces, np.concatenate([kind, kind, [0, 0]]).astype(np.int32)
 
 
 def collar(mean: F32, rng: np.random.Generator) -> F32:

@@ -1,7 +1,7 @@
 """What is behind a face.
 
-Axis letters: `H` rows and columns of the (square) picture, `B` cells of the stored noise. Drawing happens in 8-bit
-sRGB; the result is linear RGB.
+Axis letters: `H` rows and columns of the (square) picture, `B` cells of the stored noise on a side. Drawing happens
+in 8-bit sRGB; the result is linear RGB.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ Colour = tuple[int, int, int]
 _LINEAR = to_linear(np.arange(256) / 255.0)[None]
 
 
-def draw_backdrop(rng: np.random.Generator, size: int, *, outdoor: bool, skin: F32) -> F32:
-    """A cluttered, more or less blurred surrounding (H, H, 3). `skin`: linear colour for face-like distractors."""
+def draw_backdrop(rng: np.random.Generator, size: int, *, outdoor: bool, skin: F32, gain: float = 1.0) -> F32:
+    """A cluttered, more or less blurred surrounding (H, H, 3), times `gain`. `skin`: linear colour for face-like
+    distractors."""
     draw = Random(int(rng.integers(2**62)))  # many scalar draws: the standard library's generator is much faster
     scenes = (_street, _foliage, _sky, _clutter) if outdoor else (_wall, _shelves, _clutter, _plain)
     scene: Callable[[Random, int], U8] = draw.choices(scenes, (0.35, 0.35, 0.2, 0.1) if outdoor else (4, 2, 2.5, 1.5))[
@@ -40,7 +41,7 @@ def draw_backdrop(rng: np.random.Generator, size: int, *, outdoor: bool, skin: F
         picture = cv2.GaussianBlur(picture, (0, 0), blur / 2 if coarse else blur)
     if coarse:
         picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
-    return cv2.LUT(picture, _LINEAR)
+    return cv2.LUT(picture, _LINEAR * np.float32(gain))
 
 
 def srgb(linear: F32) -> tuple[float, float, float]:
@@ -51,22 +52,33 @@ def srgb(linear: F32) -> tuple[float, float, float]:
 
 def colour(draw: Random, low: float = 20, high: float = 230, spread: float = 45) -> Colour:
     """A colour of random brightness and modest saturation, as most things have."""
-    grey, spread = draw.uniform(low, high), spread * draw.random()
-    red, green, blue = (min(255, max(0, int(grey + draw.gauss(0, spread)))) for _ in range(3))
-    return red, green, blue
+    chance = draw.random
+    grey = low + (high - low) * chance()
+    spread *= 2.45 * chance()  # the sum of two chances has a standard deviation of 1 / 2.45
+    red = int(grey + spread * (chance() + chance() - 1))
+    green = int(grey + spread * (chance() + chance() - 1))
+    blue = int(grey + spread * (chance() + chance() - 1))
+    return min(255, max(0, red)), min(255, max(0, green)), min(255, max(0, blue))
+
+
+_PITCH = 8
 
 
 @lru_cache(maxsize=1)
-def _white() -> F32:
-    """White noise (B, B), the same on every run, from which grain is cut."""
-    return np.random.default_rng(3).normal(size=(512, 512)).astype(np.float32)
+def _clouds() -> F32:
+    """Smooth unit noise (_PITCH B, _PITCH B), the same on every run, from which grain is cut."""
+    white = np.random.default_rng(3).normal(size=(128, 128)).astype(np.float32)
+    return cv2.resize(white, None, fx=_PITCH, fy=_PITCH, interpolation=cv2.INTER_CUBIC)
 
 
 def _grain(draw: Random, size: int, cells: int, strength: float) -> F32:
     """Smooth noise (H, H, 1) with `cells` cells across."""
-    row, column = draw.randrange(512 - cells), draw.randrange(512 - cells)
-    seed = _white()[row : row + cells, column : column + cells] * np.float32(strength)
-    return cv2.resize(seed, (size, size), interpolation=cv2.INTER_CUBIC)[..., None]
+    bank, side = _clouds(), cells * _PITCH
+    row, column = int(draw.random() * (len(bank) - side)), int(draw.random() * (len(bank) - side))
+    piece = bank[row : row + side, column : column + side]
+    noise = cv2.resize(piece, (size, size), interpolation=cv2.INTER_LINEAR)
+    noise *= np.float32(strength)
+    return noise[..., None]
 
 
 def _gradient(size: int, top: Colour, bottom: Colour) -> F32:

@@ -204,6 +204,7 @@ class SplitRenderer:
     def __init__(self, split: str) -> None:
         self.split = split
         self._people: OrderedDict[int, Person] = OrderedDict()
+        self._neutral: tuple[tuple[int, ...], np.ndarray] = (), np.empty(0)
         self._lock = threading.Lock()
 
     def __call__(self, indices: range) -> dict[str, np.ndarray]:
@@ -211,8 +212,13 @@ class SplitRenderer:
 
         with self._lock:  # the first caller loads the model, the others wait for it
             renderer = FaceRenderer.load()
-        people = [self._person(person_of(self.split, i)) for i in indices]
-        heads = renderer.vertices(people, generator(NAME, self.split, "expressions", indices.start))
+        numbers = tuple(person_of(self.split, i) for i in indices)
+        people = [self._person(number) for number in numbers]
+        with self._lock:  # consecutive blocks show the same people
+            if self._neutral[0] != numbers:
+                self._neutral = numbers, renderer.neutral(people)
+            neutral = self._neutral[1]
+        heads = renderer.express(neutral, generator(NAME, self.split, "expressions", indices.start))
         out = {name: np.empty((len(indices), *spec.shape), spec.dtype) for name, spec in FIELDS.items()}
         for row, (i, person, head) in enumerate(zip(indices, people, heads, strict=True)):
             rng = generator(NAME, self.split, "sample", i)

@@ -17,6 +17,7 @@ from functools import cached_property
 from importlib.resources import files
 
 import numpy as np
+from numba import njit
 
 IBUG68_MIRROR = (
     *range(16, -1, -1),
@@ -62,13 +63,15 @@ class Landmarks:
 
     def points(self, values: np.ndarray) -> np.ndarray:
         """(..., 68, D) landmarks from any per-vertex values (..., V, D): positions, UV, pixels."""
+        if values.ndim == 2:
+            return np.asarray(_points(values, self.triangles, self.weights))
         points: np.ndarray = np.einsum("...pkd,pk->...pd", values[..., self.triangles, :], self.weights)
         return points
 
     def march(self, image: np.ndarray, up: np.ndarray) -> Landmarks:
         """The same landmarks with the jaw moved to the outline of this view; read them with `points`.
 
-        image (V, 2) px, x right, y down: the projected vertices; up (2,): the head's up axis in the same image
+        image (V, 2 or more) px, x right, y down: the projected vertices; up (2,): the head's up axis in the same image
         plane, any length but zero (for a head seen along its own axis take the camera's up, (0, -1)).
         The rule: point 8 + k looks outwards at a fixed angle below the head's horizontal, to the side it belongs
         to, and takes the point of its parallel that lies farthest in that direction; ties keep the resting place.
@@ -79,10 +82,8 @@ class Landmarks:
         angle = np.radians(_OUTWARD_DEGREES[np.abs(side)])
         outward = (np.sign(side) * np.cos(angle))[:, None] * right - np.sin(angle)[:, None] * up
         index, weight, rest = self._padded
-        reach = np.einsum("jckd,jck,jd->jc", image[index], weight, outward)
         jaw = np.arange(JAW)
-        best = reach.argmax(axis=1)
-        best = np.where(reach[jaw, best] > reach[jaw, rest], best, rest)
+        best = _farthest(image, index, weight, rest, outward)
         triangles, weights = self.triangles.copy(), self.weights.copy()
         triangles[:JAW], weights[:JAW] = index[jaw, best], weight[jaw, best]
         return replace(self, triangles=triangles, weights=weights)
@@ -98,3 +99,33 @@ class Landmarks:
             for k in (0, 1)
         )
         return index, weight, np.array(self.jaw_rest)
+
+
+@njit(nogil=True, cache=True)
+def _points(values, triangles, weights):  # type: ignore[no-untyped-def]
+    out = np.zeros((triangles.shape[0], values.shape[1]), np.float64)
+    for p in range(triangles.shape[0]):
+        for k in range(3):
+            for d in range(values.shape[1]):
+                out[p, d] += weights[p, k] * values[triangles[p, k], d]
+    return out
+
+
+@njit(nogil=True, cache=True)
+def _farthest(image, index, weight, rest, outward):  # type: ignore[no-untyped-def]
+    """Place (17,) on each parallel that lies farthest outwards; the resting place unless another lies farther."""
+    out = np.empty(index.shape[0], np.int64)
+    for j in range(index.shape[0]):
+        best, farthest = -1, -np.inf
+        resting = 0.0
+        for c in range(index.shape[1]):
+            reach = 0.0
+            for k in range(3):
+                v = index[j, c, k]
+                reach += weight[j, c, k] * (image[v, 0] * outward[j, 0] + image[v, 1] * outward[j, 1])
+            if reach > farthest:
+                best, farthest = c, reach
+            if c == rest[j]:
+                resting = reach
+        out[j] = best if farthest > resting else rest[j]
+    return out

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 
 import numpy as np
 
@@ -77,6 +78,7 @@ _LIMIT = 0.9
 _ASYMMETRY = 0.08  # extra spread of each side's morphs; real faces are not mirror images
 
 
+@cache
 def _spread(label: str) -> float:
     name = label[2:] if label[:2] in ("l-", "r-") else label
     return next(s for prefix, s in _SHAPE_SPREAD.items() if name.startswith(prefix))

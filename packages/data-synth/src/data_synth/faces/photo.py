@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from data_synth.shade import to_srgb
+from data_synth.shade import CURVE_SCALE, curve_table
 
 F32 = NDArray[np.float32]
 
@@ -27,26 +27,38 @@ def take_photo(linear: F32, rng: np.random.Generator) -> NDArray[np.uint8]:
         picture = cv2.filter2D(picture, -1, _motion(rng, size))
     light = (cast * np.exp(rng.normal(0.0, 0.22))).astype(np.float32)
     read, shot = rng.gamma(1.5, 0.0025), rng.gamma(1.5, 0.006)
-    picture = _add_noise(np.ascontiguousarray(picture), light, _noise(rng, size), np.float32(read), np.float32(shot))
-    if rng.random() < 0.06:  # black and white
-        picture = np.repeat(picture @ np.array([[0.25], [0.65], [0.10]], np.float32), 3, axis=2)
-    photo = to_srgb(picture, contrast=float(np.clip(rng.normal(0.15, 0.3), -0.5, 0.9)))
+    noise = _noise(rng, size)
+    grey = rng.random() < 0.06  # black and white
+    table = curve_table(min(max(rng.normal(0.15, 0.3), -0.5), 0.9))
+    photo = _develop(np.ascontiguousarray(picture), light, noise, np.float32(read), np.float32(shot), table, grey)
     if rng.random() < 0.7:
         quality = int(rng.integers(35, 96))
-        _, code = cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        photo = np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1])
+        _, code = cv2.imencode(".jpg", cv2.cvtColor(photo, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+        photo = cv2.cvtColor(cv2.imdecode(code, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     return photo
 
 
 @njit(nogil=True, cache=True)
-def _add_noise(picture, light, noise, read, shot):  # type: ignore[no-untyped-def]
-    """Exposed picture (light: 3 gains) with noise of standard deviation read + shot sqrt(signal)."""
-    out = np.empty_like(picture)
-    for r in range(picture.shape[0]):
-        for c in range(picture.shape[1]):
-            for k in range(3):
-                signal = max(picture[r, c, k] * light[k], np.float32(0))
-                out[r, c, k] = signal + noise[r, c, k] * (read + shot * np.sqrt(signal))
+def _develop(picture, light, noise, read, shot, table, grey):  # type: ignore[no-untyped-def]
+    """Exposed picture (light: 3 gains) with noise of standard deviation read + shot sqrt(signal), through the curve."""
+    out = np.empty(picture.shape, np.uint8)
+    zero, half, last = np.float32(0), np.float32(0.5), len(table) - 1
+    scale = np.float32(CURVE_SCALE)
+    for r in range(np.uint32(picture.shape[0])):
+        for c in range(np.uint32(picture.shape[1])):
+            red = max(picture[r, c, 0] * light[0], zero)
+            green = max(picture[r, c, 1] * light[1], zero)
+            blue = max(picture[r, c, 2] * light[2], zero)
+            red += noise[r, c, 0] * (read + shot * np.sqrt(red))
+            green += noise[r, c, 1] * (read + shot * np.sqrt(green))
+            blue += noise[r, c, 2] * (read + shot * np.sqrt(blue))
+            if grey:
+                red = np.float32(0.25) * red + np.float32(0.65) * green + np.float32(0.10) * blue
+                green = red
+                blue = red
+            out[r, c, 0] = table[np.uint32(min(max(int(red * scale + half), 0), last))]
+            out[r, c, 1] = table[np.uint32(min(max(int(green * scale + half), 0), last))]
+            out[r, c, 2] = table[np.uint32(min(max(int(blue * scale + half), 0), last))]
     return out
 
 

@@ -1,11 +1,11 @@
 """One picture of a face with its labels.
 
-Axis letters: `N` faces, `V` vertices, `F` triangles, `H` rows and columns of the image, `S` = 2 H + 1 samples of the
-fine grid.
+Axis letters: `N` faces, `V` vertices, `F` triangles, `H` rows and columns of the image, `S` = 2 H + 1 rows and `K` =
+H + 1 columns of a `raster.Quincunx`.
 
-The head is drawn once into a z-buffer at half-pixel steps. The samples on pixel centres give the labels; together with
-those on pixel corners they give the anti-aliased picture, over which hair, hats, glasses and a background are composed
-by depth.
+The head is drawn once into a z-buffer at the pixels' centres and corners. The samples on centres give the labels;
+together with those on corners they give the anti-aliased picture, in which hair, hats, glasses and a background are
+composed by depth.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from data_synth.faces.person import Person, draw_person
 from data_synth.faces.photo import take_photo
 from data_synth.faces.skin_atlas import SkinAtlas, build_atlas
 from data_synth.faces.styles import draw_hat
-from data_synth.raster import Raster, rasterise, vertex_normals
+from data_synth.raster import Quincunx, corners_of, rasterise_quincunx, vertex_normals
 from data_synth.shade import Lighting, ShadowTable, compose, illuminate, lit_share, tabulate_shadows, to_linear
 
 F32 = NDArray[np.float32]
@@ -115,12 +115,19 @@ class FaceRenderer:
         """Draw one identity."""
         return draw_person(self.model, self.atlas, self.scalp, rng)
 
+    def neutral(self, people: list[Person]) -> F32:
+        """(N, V, 3) heads of these people without expression, m in the model's frame."""
+        params = [person.params for person in people]
+        names = ("phenotype", "shape", "expression")
+        return self.model.vertices(FaceParams(*(np.concatenate([getattr(p, name) for p in params]) for name in names)))
+
+    def express(self, neutral: F32, rng: np.random.Generator) -> F32:
+        """The heads (N, V, 3) of `neutral` with expressions drawn from `rng`."""
+        return self.model.express(neutral, self.model.sample_expressions(rng, len(neutral)))
+
     def vertices(self, people: list[Person], rng: np.random.Generator) -> F32:
         """(N, V, 3) heads of these people with expressions drawn from `rng`, m in the model's frame."""
-        expressions = self.model.sample_expressions(rng, len(people))
-        phenotype = np.concatenate([p.params.phenotype for p in people])
-        shape = np.concatenate([p.params.shape for p in people])
-        return self.model.vertices(FaceParams(phenotype, shape, expressions))
+        return self.express(self.neutral(people), rng)
 
     def view(self, head: F32, yaw: float, size: int, rng: np.random.Generator) -> View:
         """A camera for a head (V, 3): pose, distance and framing as in a face crop. yaw in degrees."""
@@ -136,7 +143,7 @@ class FaceRenderer:
 
     def landmarks(self, turned: F32, projected: F32, view: View) -> NDArray[np.float64]:
         """(68, 3) x px, y px, depth m, with the jaw marched to the outline of this view."""
-        marched = self.model.landmarks.march(projected[:, :2], view.up)
+        marched = self.model.landmarks.march(projected, view.up)
         return view.project(marched.points(turned).astype(np.float64))
 
     def render(
@@ -145,8 +152,9 @@ class FaceRenderer:
         """Draw a person's head (V, 3) m, as `vertices` gives it, from a camera, in a scene drawn from `rng`."""
         turned = view.turn(head)
         projected = view.project(turned)
-        raster = _raster(projected, self.model.faces, size)
-        code, part = labels.label_maps(raster.tri, raster.bary, self.model.faces, self.model.uv, self.model.part)
+        model = self.model
+        raster = rasterise_quincunx(projected, model.faces, size, size, cull_back=True)
+        code, part = labels.label_maps(raster.tri, raster.screen, model.faces, model.uv, model.part)
         points = self.landmarks(turned, projected, view)
         scene = Scene(person, head, turned, view, size, draw_lighting(rng, outdoor=outdoor), outdoor)
         return Picture(
@@ -154,12 +162,12 @@ class FaceRenderer:
             uv=code,
             part=part,
             points=points[:, :2],
-            visible=labels.visible_points(points, raster.depth),
+            visible=labels.visible_points(points, raster.near),
             view=view,
         )
 
     def _image(
-        self, scene: Scene, raster: Raster, points: NDArray[np.float64], rng: np.random.Generator
+        self, scene: Scene, raster: Quincunx, points: NDArray[np.float64], rng: np.random.Generator
     ) -> NDArray[np.uint8]:
         person, view, size = scene.person, scene.view, scene.size
         style, sheet, hairline = person.hair, person.sheet, person.hairline
@@ -168,28 +176,26 @@ class FaceRenderer:
             sheet = cut_sheet(self.scalp, style, rng)
             hairline = np.minimum(hairline, edge_of(self.scalp, style))
         over = view.turn(sheet.on(scene.head))
-        light = self._light(scene, style, sheet, over, hairline)
+        light = self._light(scene, raster, style, sheet, over, hairline)
         face_light = light[self.model.landmarks.triangles[17:, 0], :3].mean(axis=0)
         exposure = _exposure(face_light, person.tone, rng)
         light *= exposure
-        canvas = np.zeros((*raster.tri.shape, 4), np.float32)
-        self._paint_head(scene, raster, light, hairline, rng, canvas)
-        front = raster.depth.copy()
-        if style.thickness > 0:
+        canvas, front = np.zeros((*raster.tri.shape, 4), np.float32), raster.near.copy()
+        if style.thickness > 0:  # first, so that no skin is painted below it
             _paint_sheet(scene, style, sheet, over, exposure, self.atlas.noise[1], rng, front, canvas)
+        self._paint_head(scene, raster, light, hairline, rng, front, canvas)
         if rng.random() < GLASSES_SHARE:
             self._wear_glasses(scene, exposure, rng, front, canvas)
-        backdrop = draw_backdrop(rng, size, outdoor=scene.outdoor, skin=person.tone)
-        backdrop *= np.float32(np.exp(rng.normal(-0.2, 0.4)))
-        picture = compose(canvas, backdrop)
+        gain = float(np.exp(rng.normal(-0.2, 0.4)))
+        picture = compose(canvas, draw_backdrop(rng, size, outdoor=scene.outdoor, skin=person.tone, gain=gain))
         if rng.random() < OCCLUDER_SHARE:
             box = np.concatenate([points.min(axis=0), points.max(axis=0)])
             colour, opacity = draw_occluder(rng, size, box, person.tone * exposure * face_light)
             picture += opacity * (colour - picture)
         return take_photo(picture, rng)
 
-    def _light(self, scene: Scene, style: Style, sheet: Sheet, over: F32, hairline: F32) -> F32:
-        """Light (V, 6) on the head's vertices."""
+    def _light(self, scene: Scene, raster: Quincunx, style: Style, sheet: Sheet, over: F32, hairline: F32) -> F32:
+        """Light (V, 6) on the vertices of the head that are seen."""
         lighting = scene.lighting
         if style.cloth and lighting.shadow > 0.2:  # a brim throws its own shadow; the table knows the bare head only
             inner = sheet.faces[sheet.margin[sheet.faces].min(axis=1) > 0.0]
@@ -202,20 +208,31 @@ class FaceRenderer:
         if style.thickness > 0:  # it is darker just below the edge of the hair
             occlusion = occlusion * (1 - np.float32(0.4) * np.exp(np.minimum(hairline, 0) / np.float32(0.010)))
         normals = vertex_normals(scene.turned, self.model.faces)
-        return illuminate(normals, occlusion, lit, lighting, _WRAP, 4)
+        seen = corners_of(raster.tri, self.model.faces, len(normals))
+        seen[self.model.landmarks.triangles[17:, 0]] = True  # where the exposure is measured
+        return illuminate(normals, occlusion, lit, lighting, _WRAP, 4, seen)
 
     def _paint_head(
-        self, scene: Scene, raster: Raster, light: F32, hairline: F32, rng: np.random.Generator, canvas: F32
+        self,
+        scene: Scene,
+        raster: Quincunx,
+        light: F32,
+        hairline: F32,
+        rng: np.random.Generator,
+        front: F32,
+        canvas: F32,
     ) -> None:
         person, model = scene.person, self.model
         half = scene.lighting.direction[0] + np.array([0.0, 0.0, 1.0])
         glint = (scene.view.rotation.T @ (half / np.linalg.norm(half)))[:2] * 0.7
         stripe = rng.uniform(6, 25) if rng.random() < 0.3 else 0.0
+        values = np.empty((len(light), surface.FIELDS), np.float32)
+        values[:, :2], values[:, 2], values[:, 4:] = self.place, hairline, light
+        values[:, 3] = accessories.collar(model.mean, rng)
         surface.paint_head(
-            raster.tri, raster.bary, model.faces, model.component, self.place, light,
-            np.stack([hairline, accessories.collar(model.mean, rng)], axis=1), person.texture, self.atlas.noise[1],
-            person.hair.colour, np.stack([_fabric(rng), _fabric(rng)]), np.float32(stripe), person.iris,
-            np.float32(rng.uniform(0.11, 0.2)), glint.astype(np.float32), _FLESH, canvas,
+            *raster, front, model.faces, model.component, values, person.texture,
+            self.atlas.noise[1], person.hair.colour, np.stack([_fabric(rng), _fabric(rng)]), np.float32(stripe),
+            person.iris, np.float32(rng.uniform(0.11, 0.2)), glint.astype(np.float32), _FLESH, canvas,
         )  # fmt: skip
 
     def _wear_glasses(self, scene: Scene, exposure: float, rng: np.random.Generator, front: F32, canvas: F32) -> None:
@@ -230,15 +247,8 @@ class FaceRenderer:
         ones = np.ones(len(turned), np.float32)
         light = exposure * illuminate(normals, ones, ones, scene.lighting, np.zeros(3, np.float32), 5)
         colour = (solid.albedo * light[:, :3] + 0.15 * light[:, 3:]).astype(np.float32)
-        raster = _raster(view.project(turned), solid.faces, scene.size, cull_back=False)
-        surface.paint_solid(raster.tri, raster.bary, raster.depth, front, solid.faces, colour, solid.opacity, canvas)
-
-
-def _raster(projected: F32, faces: NDArray[np.int32], size: int, *, cull_back: bool = True) -> Raster:
-    """The fine z-buffer (S, S): sample 2 k + 1 lies on pixel centre k, sample 2 k on the corner before it."""
-    fine = projected.astype(np.float64)
-    fine[:, :2] = 2 * fine[:, :2] + 1
-    return rasterise(fine, faces, 2 * size + 1, 2 * size + 1, cull_back=cull_back, checkerboard=True)
+        raster = rasterise_quincunx(view.project(turned), solid.faces, scene.size, scene.size)
+        surface.paint_solid(*raster, front, solid.faces, colour, solid.opacity, canvas)
 
 
 def _paint_sheet(
@@ -252,14 +262,15 @@ def _paint_sheet(
     front: F32,
     canvas: F32,
 ) -> None:
+    raster = rasterise_quincunx(scene.view.project(turned), sheet.faces, scene.size, scene.size)
     ones = np.ones(len(turned), np.float32)
     normals = vertex_normals(turned, sheet.faces)
-    light = illuminate(normals, np.float32(0.75) * ones, ones, scene.lighting, np.zeros(3, np.float32), 3)
+    seen = corners_of(raster.tri, sheet.faces, len(turned))
+    light = illuminate(normals, np.float32(0.75) * ones, ones, scene.lighting, np.zeros(3, np.float32), 3, seen)
     light *= np.float32(exposure)
-    raster = _raster(scene.view.project(turned), sheet.faces, scene.size, cull_back=False)
     colours = np.stack([style.colour, style.colour if style.band_colour is None else style.band_colour])
     surface.paint_sheet(
-        raster.tri, raster.bary, raster.depth, front, sheet.faces, sheet.margin, COLUMNS, light, grain,
+        *raster, front, sheet.faces, sheet.margin, COLUMNS, light, grain,
         int(rng.integers(0, 400)), colours.astype(np.float32), np.float32(style.band), np.float32(style.streak),
         np.float32(style.ragged), np.float32(style.gloss), canvas,
     )  # fmt: skip
