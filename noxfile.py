@@ -21,6 +21,7 @@ CHECKS = [
     "embreex",
     "numpy",
     "opencv-python-headless",
+    "pyarrow",
     "pycocotools",
     "pygeodesic",
     "scikit-image",
@@ -80,9 +81,10 @@ def reproduce(session: nox.Session) -> None:
 
 @nox.session
 def leaderboards(session: nox.Session) -> None:
-    """The committed pages are what the committed results give."""
+    """The committed pages are what the committed results give, and these what their predictions give."""
     install(session)
     session.run("bench", "leaderboard", "--check")
+    session.run("bench", "verify-result", "--all")
 
 
 @nox.session

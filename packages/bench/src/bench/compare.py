@@ -159,35 +159,30 @@ def _changes(
     alone: Mapping[str, tuple[Floats, ...]],
     ids: Sequence[str],
 ) -> list[Changes]:
-    by_threshold: dict[tuple[float, bytes], list[str]] = {}
-    found: list[Changes] = []
+    crossing: dict[tuple[float, str, bytes], list[str]] = {}
+    largest: list[Changes] = []
     for choice in common:
-        metric = choice.metric
-        name, rule = metric.name, failing(metric)
-        if rule is None:
-            a, b = alone[name]
-            gain = (a - b) if metric.better == "higher" else (b - a)
-            order = np.argsort(-np.nan_to_num(gain), kind="stable")
-            better = [row for row in order[:SHOWN] if gain[row] > 0]
-            worse = [row for row in order[::-1][:SHOWN] if gain[row] < 0]
-            found.append(Changes((name,), None, _pairs(ids, better, a, b), _pairs(ids, worse, a, b)))
+        name, rule = choice.metric.name, failing(choice.metric)
+        if rule is not None:
+            errors = b"".join(side.tobytes() for side in values[name])
+            crossing.setdefault((*rule, errors), []).append(name)
             continue
-        limit, convention = rule
-        errors = values[name]
-        key = (limit, errors[0].tobytes() + errors[1].tobytes() + convention.encode())
-        if key in by_threshold:
-            by_threshold[key].append(name)
-            continue
-        by_threshold[key] = [name]
-    for (limit, _), names in by_threshold.items():
-        metric = next(choice.metric for choice in common if choice.metric.name == names[0])
+        a, b = alone[name]
+        gain = (a - b) if choice.metric.better == "higher" else (b - a)
+        order = np.argsort(-np.nan_to_num(gain), kind="stable")
+        better = [row for row in order[:SHOWN] if gain[row] > 0]
+        worse = [row for row in order[::-1][:SHOWN] if gain[row] < 0]
+        largest.append(Changes((name,), None, _pairs(ids, better, a, b), _pairs(ids, worse, a, b)))
+    found = []
+    for (limit, convention, _), names in crossing.items():
         a, b = values[names[0]]
-        fails = [failures(side, limit, failing(metric)[1]) for side in (a, b)]  # type: ignore[index]
-        by_size = np.argsort(-np.abs(np.nan_to_num(a - b)), kind="stable")
-        fixed = [row for row in by_size if fails[1][row] and not fails[0][row]]
-        broken = [row for row in by_size if fails[0][row] and not fails[1][row]]
-        found.append(Changes(tuple(names), limit, _pairs(ids, fixed, a, b), _pairs(ids, broken, a, b)))
-    return found
+        a_fails, b_fails = (failures(side, limit, convention) for side in (a, b))
+        with np.errstate(invalid="ignore"):  # both infinite
+            order = np.argsort(-np.abs(np.nan_to_num(a - b)), kind="stable")
+        better = [row for row in order if b_fails[row] and not a_fails[row]]
+        worse = [row for row in order if a_fails[row] and not b_fails[row]]
+        found.append(Changes(tuple(names), limit, _pairs(ids, better, a, b), _pairs(ids, worse, a, b)))
+    return [*found, *largest]
 
 
 def failing(metric: Metric) -> tuple[float, str] | None:

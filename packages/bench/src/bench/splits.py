@@ -83,8 +83,8 @@ def ready(
         raise InputError(
             f"{benchmark.data[kind]}/{name} has {len(samples)} samples, the protocol {wanted}", file=benchmark.file
         )
-    render = getattr(samples, "prepare", None)
-    if callable(render):
+    render, missing = getattr(samples, "prepare", None), getattr(dataset, "missing", None)
+    if callable(render) and not (callable(missing) and missing(name) == 0):
         tell(f"preparing {benchmark.data[kind]}/{name}")
         with bar("rendering") as progress:
             render(progress)
