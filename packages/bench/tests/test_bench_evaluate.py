@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.ids import hint
-from core_eval import Predictions, save_predictions
+from core_eval import Predictions, load_predictions, save_predictions
 
 
 def truth() -> dict[str, np.ndarray]:
@@ -161,6 +161,77 @@ class Lines:
         for number, line in enumerate(path.read_text().splitlines(), 1):
             yield SimpleNamespace(id=line, arrays={"points": points[line]}, where=f"line {number}")
 '''
+
+
+def test_ids_can_be_given_to_what_is_only_numbered(bench, score, tmp_path) -> None:
+    points = truth()
+    file = write(tmp_path / "numbered.npz", {str(index): one for index, one in enumerate(points.values())})
+    ran = bench("evaluate", file, "--protocol", "toy")
+    assert ran.code == 2
+    assert "your ids look like positions ('0')" in ran.err
+    (tmp_path / "ids.txt").write_text("\n".join(points) + "\n")
+    found, _ = score(file, "--ids", tmp_path / "ids.txt")
+    assert found["nme"]["value"] == 0.0
+    (tmp_path / "ids.txt").write_text("\n".join(list(points)[1:]))
+    ran = bench("validate", file, "--protocol", "toy", "--ids", tmp_path / "ids.txt")
+    assert ran.code == 2
+    assert "59 ids for 60 predictions" in ran.err
+
+
+def test_an_image_without_detections_is_not_missing(checkout, bench, score, tmp_path) -> None:
+    """A format of detections names an image only if something was found in it."""
+    file = tmp_path / "found.dets"
+    file.write_text("".join(f"{name}\n" for name in list(truth())[:45]))
+    plugin = checkout.site / "fakepack" / "plugin.py"
+    formats = 'FORMATS = {"dets": LazyFactory("fakepack.parts:Detections")}\n'
+    checkout.edit("METRICS = {", formats + 'METRICS = {"recall": LazyFactory("fakepack.parts:recall"), ', plugin)
+    with checkout.parts.open("a") as parts:
+        parts.write(LINES + DETECTIONS)
+    benchmark = checkout.table.with_name("benchmark.toml")
+    checkout.edit(
+        "[metrics.nme]", '[metrics.recall]\nmetric = "fakepack:recall"\nsource = "choice"\n[metrics.nme]', benchmark
+    )
+    found, document = score(file, "--metric", "recall")
+    assert found["recall"]["value"] == 0.75
+    assert (document["scored"], document["partial"]) == (60, None)
+    shown = bench("evaluate", file, "--protocol", "toy", "--metric", "recall").out
+    assert "15 samples are not named in the file: they have no detections" in shown
+    ran = bench("submit", file, "--table", "toy-table", "--row", "Mine", "--by", "Me")
+    assert ran.code == 2, "no column of the table reads boxes"
+    assert "no metric of toy can be measured" in ran.err
+    checkout.edit("[columns.fps]", '[columns.recall]\nmetric = "recall"\n[columns.fps]')
+    ran = bench("submit", file, "--table", "toy-table", "--row", "Mine", "--by", "Me")
+    assert "recall: 0.75 fraction" in ran.out, "lists of one to three boxes are padded, and those of none"
+    (kept,) = (checkout.root / "results" / "toy" / "predictions").glob("*.npz")
+    stored = load_predictions(kept)
+    assert stored.arrays["boxes"].shape == (60, 3, 4)
+    assert stored.arrays["count"].tolist()[44:46] == [2, 0]
+    assert "1 values: 1 verified" in bench("verify-result", "toy-table").out
+    with file.open("a") as stream:
+        stream.write("elsewhere\n")
+    ran = bench("validate", file, "--protocol", "toy", "--metric", "recall")
+    assert ran.code == 1
+    assert "0 missing, 1 extra" in ran.out
+
+
+DETECTIONS = """
+class Detections(Lines):
+    name, detections = "dets", True
+    def recognises(self, path): return path.suffix == ".dets"
+    def read(self, path):
+        from types import SimpleNamespace
+        for name in path.read_text().split():
+            count = 1 + int(name[-1]) % 3 if name[-1].isdecimal() else 1
+            yield SimpleNamespace(id=name, arrays={"boxes": np.ones((count, 4))}, where=name)
+
+
+def recall(name="recall"):
+    import core_eval
+    return core_eval.Metric(name, "fraction", "higher", "recall|v:1", ("boxes",), lambda p, t: float(found(p) > 0),
+                            0.0, lambda v: float(v.mean()))
+
+def found(prediction): return prediction.get("count", len(prediction["boxes"]))
+"""
 
 
 def test_points_that_are_not_found_are_failures_and_not_malformed(bench, score, tmp_path) -> None:

@@ -32,6 +32,7 @@ class Ask:
     root: Path | None = None
     allow_partial: bool = False
     format: str | None = None
+    ids: Path | None = None
     metrics: tuple[str, ...] = ()
     convention: str = ""
     all_conventions: bool = False
@@ -69,7 +70,7 @@ def look(predictions: Path, ask: Ask, tell: Tell, target: Target | None = None) 
     )
     if target is None:
         target = find(ask, tell)
-    return examine(target, given.read(predictions, ask.format), wanted, strict=bool(ask.metrics))
+    return examine(target, given.read(predictions, ask.format, ask.ids), wanted, strict=bool(ask.metrics))
 
 
 def find(ask: Ask, tell: Tell) -> Target:

@@ -7,9 +7,10 @@ own ``.npz`` is read all the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from bench import registry
 from core_eval import Arrays, InputError, load_predictions, sha256
 
 OWN = "npz"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +50,30 @@ class Given:
         return {name: np.asarray(array)[:0] for name, array in first.items() if np.ndim(array)}
 
 
-def read(path: Path, named: str | None = None) -> Given:
+def read(path: Path, named: str | None = None, ids: Path | None = None) -> Given:
     """Read predictions in the format of that name, or the one that recognises the file.
 
-    Raises `InputError` for no such file, none or several fitting formats, and whatever the format's reader finds.
+    `ids` is a text file with one id a line, in the order of the predictions, for formats that only number them. Raises
+    `InputError` for no such file, none or several fitting formats, another number of ids, and whatever the format's
+    reader finds.
     """
     if not path.exists():
         raise InputError("no such file", file=path)
     known = registry.ids("format")
+    names = _lines(ids) if ids else None
     if not known:
         if named not in (None, OWN):
             raise InputError(f"unknown format {named!r}: no package with formats is installed, only {OWN} is read")
-        return own(path)
+        found = own(path)
+        return found if names is None else replace(found, arrays=dict(_named(found.arrays.values(), names, path)))
     name = registry.resolve("format", named) if named else _detect(path, list(known))
     reader = registry.make("format", name, {})
     arrays: dict[str, Arrays] = {}
     places: dict[str, list[str]] = {}
-    for one in reader.read(path):
-        arrays.setdefault(one.id, one.arrays)
-        places.setdefault(one.id, []).append(one.where)
+    predictions = list(reader.read(path))
+    for sample, one in _named(predictions, names or [one.id for one in predictions], path):
+        arrays.setdefault(sample, one.arrays)
+        places.setdefault(sample, []).append(one.where)
     if not arrays:
         raise InputError("holds no prediction", file=path)
     return Given(
@@ -77,6 +84,19 @@ def read(path: Path, named: str | None = None) -> Given:
         duplicates={sample: tuple(where) for sample, where in places.items() if len(where) > 1},
         detections=bool(getattr(reader, "detections", False)),
     )
+
+
+def _named(predictions: Collection[T], names: Sequence[str], path: Path) -> Iterator[tuple[str, T]]:
+    if len(names) != len(predictions):
+        raise InputError(f"{len(names)} ids for {len(predictions)} predictions", file=path, field="--ids")
+    return zip(names, predictions, strict=True)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as reason:
+        raise InputError(f"cannot be read as lines of text: {reason}", file=path) from None
 
 
 def _detect(path: Path, names: list[str]) -> str:

@@ -31,7 +31,10 @@ def hint(wanted: Sequence[str], unknown: Sequence[str]) -> str:
     if not wanted or not sample:
         return ""
     if all(text.isdecimal() for text in sample) and not any(text.isdecimal() for text in wanted):
-        return f"your ids look like positions ({sample[0]!r}); the protocol's are names like {wanted[0]!r}"
+        return (
+            f"your ids look like positions ({sample[0]!r}); the protocol's are names like {wanted[0]!r}; "
+            "--ids FILE names them in order"
+        )
     for count in (1, 2, 3):
         # Dropping folders loses most: it is the last that is believed.
         tried = sorted(combinations(_STEPS, count), key=lambda steps: _FOLDERS in steps)

@@ -89,7 +89,7 @@ def submit(
         )
     names = list(dict.fromkeys(column.metric or "" for column in columns.values()))
     wanted = [Choice(name, "", jobs.metric(target.benchmark.metrics[name])) for name in names]
-    examined = examine(target, given.read(predictions, ask.format), wanted)
+    examined = examine(target, given.read(predictions, ask.format, ask.ids), wanted)
     examined.require(allow_partial=False)
     kept = canonical(examined, [choice.metric.needs for choice in examined.choices])
     return _record(workspace, store, spec, columns, examined, kept, row, by, _training(examined, training))

@@ -33,6 +33,9 @@ def compare(
     allow_partial: Partial = False,
     form: Format = None,
     format_b: Annotated[str | None, typer.Option("--format-b", help="Format of B, if not that of A.")] = None,
+    ids: Annotated[
+        Path | None, typer.Option("--ids", help="Text file with one id a line, if both files are only numbered.")
+    ] = None,
     metric: Metrics = None,
     per_sample: PerSample = None,
     replicates: Replicates = 10000,
@@ -60,7 +63,7 @@ def compare(
     persample.check(per_sample)
     if replicates < 2:
         raise InputError("a comparison needs at least two replicates", field="--replicates")
-    asked = ask(protocol, split, data, root, allow_partial, form, metric)
+    asked = ask(protocol, split, data, root, allow_partial, form, metric, ids=ids)
     tell = lambda text: progress().print(text, markup=False)  # noqa: E731
     target = evaluate.find(asked, tell)
     first = evaluate.look(a, asked, tell, target)

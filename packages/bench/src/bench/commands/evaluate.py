@@ -10,6 +10,7 @@ from bench.commands.options import (
     AsJson,
     DataKind,
     Format,
+    Ids,
     Metrics,
     Partial,
     PerSample,
@@ -30,6 +31,7 @@ def evaluate(
     root: Root = None,
     allow_partial: Partial = False,
     form: Format = None,
+    ids: Ids = None,
     metric: Metrics = None,
     convention: Annotated[
         str | None, typer.Option(help="Compute as a published evaluator does; `--all-conventions` shows the names.")
@@ -65,7 +67,16 @@ def evaluate(
         raise InputError("--convention and --all-conventions exclude each other")
     persample.check(per_sample)
     asked = ask(
-        protocol, split, data, root, allow_partial, form, metric, convention=convention, all_conventions=all_conventions
+        protocol,
+        split,
+        data,
+        root,
+        allow_partial,
+        form,
+        metric,
+        ids=ids,
+        convention=convention,
+        all_conventions=all_conventions,
     )
     examined = evaluation.look(predictions, asked, lambda text: progress().print(text, markup=False))
     examined.require(allow_partial=allow_partial)
@@ -90,6 +101,7 @@ def validate(
         bool, typer.Option("--allow-partial", help="Accept an incomplete copy of the data.")
     ] = False,
     form: Format = None,
+    ids: Ids = None,
     metric: Metrics = None,
     every: Annotated[bool, typer.Option("--all", help="List every id, not the first ten of a kind.")] = False,
     as_json: AsJson = False,
@@ -111,7 +123,7 @@ def validate(
     from bench import present
     from bench.console import output, progress
 
-    asked = ask(protocol, split, data, root, allow_partial, form, metric)
+    asked = ask(protocol, split, data, root, allow_partial, form, metric, ids=ids)
     examined = evaluation.look(predictions, asked, lambda text: progress().print(text, markup=False))
     if as_json:
         document = {

@@ -24,6 +24,9 @@ Partial = Annotated[
     typer.Option("--allow-partial", help="Accept missing and extra samples or an incomplete copy; the output says so."),
 ]
 Format = Annotated[str | None, typer.Option("--format", help="Format of the file. [default: told from the file]")]
+Ids = Annotated[
+    Path | None, typer.Option("--ids", help="Text file with one id a line, for predictions that are only numbered.")
+]
 Metrics = Annotated[
     list[str] | None, typer.Option("--metric", help="Only this metric of the protocol; may be given several times.")
 ]
@@ -41,6 +44,7 @@ def ask(
     form: str | None,
     metrics: list[str] | None,
     *,
+    ids: Path | None = None,
     convention: str | None = None,
     all_conventions: bool = False,
 ) -> Ask:
@@ -54,6 +58,7 @@ def ask(
         root=root,
         allow_partial=allow_partial,
         format=form,
+        ids=ids,
         metrics=tuple(metrics or ()),
         convention=convention or "",
         all_conventions=all_conventions,

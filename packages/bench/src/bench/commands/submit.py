@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands.options import AsJson, DataKind, Format, Predictions, Root, Split, ask
+from bench.commands.options import AsJson, DataKind, Format, Ids, Predictions, Root, Split, ask
 
 
 def submit(
@@ -23,6 +23,7 @@ def submit(
     data: DataKind = None,
     root: Root = None,
     form: Format = None,
+    ids: Ids = None,
     results: Annotated[
         Path | None, typer.Option(help="Folder of the results. [default: results/ of the checkout]")
     ] = None,
@@ -41,7 +42,7 @@ def submit(
     from bench.console import progress
 
     spec = workspace.find(results)
-    asked = ask(spec.catalogue.table(table).protocol, split, data, root, False, form, None)
+    asked = ask(spec.catalogue.table(table).protocol, split, data, root, False, form, None, ids=ids)
     done = submissions.submit(
         spec,
         predictions,
