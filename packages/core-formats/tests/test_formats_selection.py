@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core_eval import InputError, LazyFactory, load_predictions, save_predictions
-from core_eval.oks import oks_candidates
+from core_eval.candidates import gather
 from core_formats import Format, Prediction, detect, none_found, pooled, read, renamed
 from core_formats.plugin import FORMATS
 
@@ -102,18 +102,12 @@ def test_lists_of_detections_are_padded_and_counted() -> None:
     found = pooled(images, detections=True)
     assert found.arrays["points"].shape == (3, 3, 17, 2)
     np.testing.assert_array_equal(found.arrays["count"], [3, 1, 0])
-    target = {
-        "points": np.ones((1, 17, 2)),
-        "areas": np.ones(1),
-        "boxes": np.ones((1, 4)),
-        "crowd": np.zeros(1, dtype=bool),
-    }
     for image in images:
-        padded, bare = (oks_candidates([arrays], [target]) for arrays in (found[image.id], image.arrays))
-        np.testing.assert_array_equal(padded.similarity, bare.similarity)
-        np.testing.assert_array_equal(padded.scores, bare.scores)
-    nothing = none_found(images[0].arrays)
-    assert len(oks_candidates([nothing], [target]).scores) == 0
+        for key, tail in (("points", (17, 2)), ("scores", ())):
+            padded, _ = gather([found[image.id]], key, tail, side="predicted")
+            np.testing.assert_array_equal(padded, image.arrays[key])
+    nothing, _ = gather([none_found(images[0].arrays)], "points", (17, 2), side="predicted")
+    assert len(nothing) == 0
 
 
 @pytest.mark.parametrize(

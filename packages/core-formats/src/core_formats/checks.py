@@ -7,6 +7,7 @@ allow (`core_eval.contracts` has it in ``uv``).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,17 +45,25 @@ _FINITE = ("scores", "boxes", "confidence", "label")
 def read_bytes(path: Path, limit: int) -> bytes:
     """The bytes of a regular file of at most `limit`. Raises `InputError`."""
     try:
-        if not path.is_file():  # a pipe or a device could be read for ever
-            raise InputError("no such file" if not path.exists() else "not a file", file=path)
-        with path.open("rb") as stream:
-            data = stream.read(limit + 1)
-    except (OSError, ValueError) as reason:
-        if isinstance(reason, InputError):
-            raise
-        raise InputError(f"cannot be read: {getattr(reason, 'strerror', None) or reason}", file=path) from None
-    if len(data) > limit:
+        with regular(path).open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size  # reading up to a limit would allocate the limit
+            data = stream.read(size) if size <= limit else b""
+    except OSError as reason:
+        raise InputError(f"cannot be read: {reason.strerror}", file=path) from None
+    if size > limit:
         raise InputError(f"larger than the {limit / 2**20:g} MiB that are read", file=path)
     return data
+
+
+def regular(path: Path) -> Path:
+    """`path` if it is a file; a pipe or a device could be read for ever. Raises `InputError`."""
+    try:
+        if path.is_file():
+            return path
+        there = path.exists()
+    except (OSError, ValueError):
+        there = False
+    raise InputError("not a file" if there else "no such file", file=path)
 
 
 def head(path: Path, size: int = 65536) -> bytes:

@@ -23,7 +23,7 @@ from typing import IO
 import numpy as np
 
 from core_eval import InputError
-from core_formats.checks import checked, head, sample_id, shown
+from core_formats.checks import checked, head, regular, sample_id, shown
 from core_formats.formats import Prediction
 
 LARGEST = 2 * 2**30
@@ -52,9 +52,7 @@ class LandmarkCsv:
     def read(self, path: Path) -> Iterator[Prediction]:
         """Raises `InputError` naming line, sample and column."""
         try:
-            if not path.is_file():
-                raise InputError("no such file" if not path.exists() else "not a file", file=path)
-            if path.stat().st_size > LARGEST:
+            if regular(path).stat().st_size > LARGEST:
                 raise InputError(f"larger than the {LARGEST // 2**20} MiB that are read", file=path)
             with path.open(encoding="utf-8-sig") as stream:
                 yield from _read(stream, path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core_eval import InputError
 from core_eval.predictions import Predictions, read_arrays
-from core_formats.checks import checked, fault, sample_id
+from core_formats.checks import checked, fault, regular, sample_id
 from core_formats.formats import Prediction
 from core_formats.videopose3d import VideoPose3d
 
@@ -24,7 +24,7 @@ class Npz:
 
     def read(self, path: Path) -> Iterator[Prediction]:
         """Raises `InputError` for whatever `core_eval.load_predictions` refuses, but not for a repeated id."""
-        arrays = read_arrays(path)
+        arrays = read_arrays(regular(path))
         ids = arrays.pop("ids", None)
         if ids is None or ids.ndim != 1 or ids.dtype.kind != "U":
             raise InputError("expected a one-dimensional text array", file=path, field="ids")

@@ -18,7 +18,7 @@ import numpy as np
 
 from core_eval import InputError
 from core_eval.predictions import read_arrays
-from core_formats.checks import checked, sample_id
+from core_formats.checks import checked, regular, sample_id
 from core_formats.formats import Prediction
 
 FARTHEST = 100.0
@@ -46,7 +46,7 @@ class VideoPose3d:
     def read(self, path: Path) -> Iterator[Prediction]:
         """Raises `InputError` for pickled objects, other shapes, or coordinates that cannot be metres."""
         try:
-            arrays = read_arrays(path)
+            arrays = read_arrays(regular(path))
         except InputError as reason:
             if "Python objects" in reason.message:
                 raise InputError(RESAVE, file=path, field=reason.field) from None
