@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import nox
@@ -31,6 +32,8 @@ CHECKS = [
 ]
 TESTS = ["pytest", "pytest-xdist", "hypothesis", *CHECKS]
 SPEED = [*TESTS, "pytest-benchmark", "torch"]
+BROWSER = ["pytest", "playwright"]
+CHROMIUM = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
 ENV = {"OMP_NUM_THREADS": "1"}  # the workers of pytest share the cores
 
 
@@ -96,10 +99,21 @@ def speed(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """The HTML report in headless Chromium: the one that is installed, or the package of Debian and Ubuntu."""
+    install(session, *BROWSER)
+    if not any(shutil.which(name) for name in CHROMIUM):
+        if not shutil.which("apt-get"):
+            session.error("no Chromium is installed, and no apt-get to install it with")
+        session.run("apt-get", "install", "--yes", "--no-install-recommends", "chromium", external=True)
+    session.run("pytest", "packages/bench/tests/test_bench_browser.py", *session.posargs, env=ENV)
+
+
+@nox.session
 def constraints(session: nox.Session) -> None:
     """Resolve everything anew, for Python 3.11 on Linux, and rewrite the pinned versions."""
     tools = Path(session.create_tmp()) / "tools.in"
-    tools.write_text("\n".join([*RUFF, *TYPES, *SPEED]))
+    tools.write_text("\n".join([*RUFF, *TYPES, *SPEED, *BROWSER]))
     sources = [f"{package}/pyproject.toml" for package in PACKAGES]
     target = ["--python-version=3.11", "--python-platform=linux"]
     resolved = session.run("uv", "pip", "compile", "--quiet", *target, *sources, str(tools), silent=True)

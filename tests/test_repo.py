@@ -135,9 +135,13 @@ def test_relative_links_of_every_page_lead_somewhere():
 
 
 def anchors(page: Path) -> set[str]:
-    """Anchors of the headings, made as code hosts make them."""
-    headings = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    """Anchors of the headings, made as code hosts make them, named ones, and the lines of a file of results."""
+    text = page.read_text("utf-8")
+    if page.suffix == ".jsonl":
+        return {f"L{number}" for number in range(1, text.count("\n") + 1)}
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    named = re.findall(r'<a id="([^"]+)"></a>', text)
+    return {*named, *(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings)}
 
 
 def test_readme_names_every_package_and_what_the_pipeline_runs():
@@ -152,7 +156,7 @@ def test_pipeline_runs_sessions_that_exist():
     sessions = set(re.findall(r"^@nox\.session\ndef (\w+)", (ROOT / "noxfile.py").read_text("utf-8"), re.MULTILINE))
     listed = re.search(r"session: \[(.+)\]", (ROOT / "ci" / "pipeline.yml").read_text("utf-8"))
     assert listed
-    assert {"lint", "types", "tests", "leaderboards"} == set(listed[1].split(", ")) <= sessions
+    assert {"lint", "types", "tests", "leaderboards", "browser"} == set(listed[1].split(", ")) <= sessions
     enabled = ROOT / ".github" / "workflows" / "pipeline.yml"
     if enabled.exists():
         assert enabled.read_bytes() == (ROOT / "ci" / "pipeline.yml").read_bytes()

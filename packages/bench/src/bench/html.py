@@ -33,6 +33,8 @@ from core_eval import InputError
 
 Files = Callable[[str], bytes]
 """From a path below ``leaderboards/`` to its bytes."""
+LONG = 60
+"""Letters from which a cell is read as a sentence and gets the width for it."""
 TAGS = {"real": "Real data", "stand-in": "Stand-in data"}
 _THEME = {"#ffffff": "var(--paper)", "#000000": "var(--ink)", "#b0b0b0": "var(--rule)"}
 
@@ -76,7 +78,7 @@ def _grid(grid: Grid) -> str:
     about = _text(grid.about)
     right = set(grid.right)
     heads = "".join(
-        f'<th scope="col"{_right(index in right)}>{_text(heading) or _hidden(index)}</th>'
+        f'<th scope="col"{_class("right" if index in right else "")}>{_text(heading) or _hidden(index)}</th>'
         for index, heading in enumerate(grid.headings)
     )
     named = next((index for index, heading in enumerate(grid.headings) if heading), 0)
@@ -85,7 +87,8 @@ def _grid(grid: Grid) -> str:
         cells = []
         for index, line in enumerate(row):
             tag, scope = ("th", ' scope="row"') if index == named else ("td", "")
-            cells.append(f"<{tag}{scope}{_right(index in right)}{_sort(line)}>{_line(line)}</{tag}>")
+            look = _class("right" if index in right else "", "text" if _length(line) > LONG else "")
+            cells.append(f"<{tag}{scope}{look}{_sort(line)}>{_line(line)}</{tag}>")
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{about}"><table>\n<caption>{about}</caption>\n'
@@ -97,8 +100,15 @@ def _hidden(index: int) -> str:
     return f'<span class="hidden">{"Rank" if index == 0 else "Remark"}</span>'
 
 
-def _right(right: bool) -> str:
-    return ' class="right"' if right else ""
+def _class(*names: str) -> str:
+    found = " ".join(name for name in names if name)
+    return f' class="{found}"' if found else ""
+
+
+def _length(line: Line) -> int:
+    """Letters of the longest run of words in a cell."""
+    runs = [span.text if isinstance(span, Code) else span for span in spans(line) if isinstance(span, str | Code)]
+    return max(map(len, runs), default=0)
 
 
 def _sort(line: Line) -> str:

@@ -82,7 +82,8 @@ def _span(span: Span) -> str:
             return _text(span)
         case Code(text):
             fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-            return f"{fence}{text}{fence}"
+            pad = " " if text[:1] == "`" or text[-1:] == "`" else ""  # CommonMark takes it off again
+            return f"{fence}{pad}{text}{pad}{fence}"
         case Strong(text):
             return f"**{_text(text)}**"
         case Emphasis(text):

@@ -56,7 +56,8 @@
     const wanted = field.value.toLowerCase().split(/\s+/).filter(Boolean);
     rows.forEach(({ row, words }) => { row.hidden = !wanted.every((word) => words.includes(word)); });
     const holds = (part) => part.querySelector("tbody tr:not([hidden])") !== null;
-    all("main .scroll, main article").forEach((part) => { part.hidden = wanted.length > 0 && !holds(part); });
+    all("main .scroll, main article, main section, main details").forEach((part) => { part.hidden = wanted.length > 0 && !holds(part); });
+    document.body.classList.toggle("searching", wanted.length > 0);
     opened.forEach((part) => { part.open = false; });
     opened = wanted.length ? all("main details:not([open])").filter(holds) : [];
     opened.forEach((part) => { part.open = true; });
