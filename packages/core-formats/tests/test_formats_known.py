@@ -296,5 +296,5 @@ def test_a_single_sequence_is_numbered(tmp_path: Path) -> None:
     np.savez(path, positions_3d=np.ones((2, 17, 3)))
     np.testing.assert_array_equal(only(path, "videopose3d", "1", "joints_mm"), np.full((17, 3), 1000.0))
     np.savez(path, positions_3d=np.full((2, 17, 3), 250.0))
-    with pytest.raises(InputError, match="in metres, not mm"):
+    with pytest.raises(InputError, match="this format is in metres"):
         read(path)

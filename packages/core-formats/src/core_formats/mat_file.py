@@ -1,9 +1,10 @@
 """MATLAB files of level 5 (``save -v6`` and ``-v7``) from strangers: numbers, text, cells and structs.
 
-Source: "MAT-File Format" (MathWorks), level 5. `scipy.io.loadmat` follows the sizes that a file declares, and its
-nesting, into native code before it compares them with the file; here every size is compared first: an element ends
-within its parent, an array has as many numbers as its dimensions say, a cell or struct as many children. Objects,
-functions, sparse and complex arrays hold no predictions and are refused. The tests hold the values to scipy's.
+Source: "MAT-File Format" (MathWorks), level 5. `scipy.io.loadmat` (1.17) follows what a file declares into native code:
+an unknown element type or deep nesting ends the process, a declared cell array is allocated whole. Here every size is
+compared with the file first: an element ends within its parent, an array has as many numbers as its dimensions say, a
+cell or struct as many children. Objects, functions, sparse and complex arrays hold no predictions and are refused. The
+tests hold the values to scipy's.
 """
 
 from __future__ import annotations

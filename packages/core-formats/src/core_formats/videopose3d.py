@@ -18,7 +18,7 @@ import numpy as np
 
 from core_eval import InputError
 from core_eval.predictions import read_arrays
-from core_formats.checks import checked, regular, sample_id
+from core_formats.checks import checked, fault, regular, sample_id
 from core_formats.formats import Prediction
 
 FARTHEST = 100.0
@@ -61,16 +61,18 @@ class VideoPose3d:
 
 
 def _frames(key: str, array: np.ndarray, path: Path) -> Iterator[Prediction]:
-    for frame, pose in enumerate(array):
+    metres = array.astype(np.float64)
+    suspect = bool(fault("joints_mm", metres)) or bool((np.abs(metres) > FARTHEST).any())
+    for frame, pose in enumerate(1000 * metres):
         sample = sample_id(f"{frame}" if key == SINGLE else f"{key}/{frame}", path, f"array {key!a}")
-        joints = pose.astype(np.float64)
-        if (np.abs(joints) > FARTHEST).any() and not np.isinf(joints).any():
-            message = (
-                f"beyond {FARTHEST:g} m: this format is in metres, not mm; for mm write an .npz with ids and joints_mm"
-            )
-            raise InputError(message, file=path, sample=sample, field=ascii(key))
-        arrays = checked({"joints_mm": 1000 * joints}, file=path, sample=sample)
-        yield Prediction(sample, arrays, f"{path.name}, {key} frame {frame}")
+        if suspect:
+            checked({"joints_mm": pose}, file=path, sample=sample)
+            if (np.abs(pose) > 1000 * FARTHEST).any():
+                message = (
+                    f"beyond {FARTHEST:g} m: this format is in metres; for mm write an .npz with ids and joints_mm"
+                )
+                raise InputError(message, file=path, sample=sample, field=ascii(key))
+        yield Prediction(sample, {"joints_mm": pose}, f"{path.name}, {key} frame {frame}")
 
 
 def names_of(path: Path) -> set[str]:
