@@ -370,3 +370,12 @@ def test_ids_that_nearly_fit_are_explained(theirs, said) -> None:
 
 def test_an_id_that_would_fit_two_is_not_called_a_fit() -> None:
     assert "differ in folders" not in hint(["a/1", "b/1"], ["x/1"])
+
+
+def test_a_protocol_without_metrics_says_what_can_be_evaluated(checkout, bench, tmp_path) -> None:
+    bare = checkout.root / "benchmarks" / "bare" / "benchmark.toml"
+    bare.parent.mkdir()
+    bare.write_text(checkout.table.with_name("benchmark.toml").read_text().partition("[metrics")[0])
+    ran = bench("evaluate", write(tmp_path / "truth.npz", truth()), "--protocol", "bare")
+    assert ran.code == 2
+    assert "bare has no metrics yet, so nothing can be scored by it; what can be:" in ran.err

@@ -18,7 +18,7 @@ from bench.examine import Choice, Examined, choices, examine
 from bench.jobs import Place
 from bench.naming import seed
 from bench.splits import Target, Tell
-from core_eval import Kind, Metric, bootstrap
+from core_eval import InputError, Kind, Metric, bootstrap
 from core_eval.statistics import REPLICATES
 
 
@@ -62,8 +62,15 @@ class Measurement:
 def look(predictions: Path, ask: Ask, tell: Tell, target: Target | None = None) -> Examined:
     """Read and examine a file. Raises `InputError` for anything but ids and arrays that do not fit, which it lists."""
     home = workspace.find()
+    benchmark = home.catalogue.benchmark(ask.protocol)
+    if not benchmark.metrics:
+        raise InputError(
+            f"the protocol {benchmark.key} has no metrics yet, so nothing can be scored by it; {splits.able(home)}",
+            file=benchmark.file,
+            field="metrics",
+        )
     wanted = choices(
-        home.catalogue.benchmark(ask.protocol),
+        benchmark,
         ask.metrics,
         convention=ask.convention,
         all_conventions=ask.all_conventions,

@@ -108,8 +108,6 @@ def choices(
             raise InputError(
                 f"{benchmark.key} has no metric {name!r}{nearest(name, benchmark.metrics)}", field="metric"
             )
-    if not benchmark.metrics:
-        raise InputError(f"the protocol {benchmark.key} has no metrics yet", file=benchmark.file, field="metrics")
     wanted = [choice for name, choice in benchmark.metrics.items() if not names or name in names]
     if convention:
         return _in_convention(wanted, convention, strict=bool(names))

@@ -122,7 +122,7 @@ def report(workspace: Workspace) -> str:
     def file(name: str) -> bytes:
         return drawn[name] if name in drawn else (workspace.leaderboards / name).read_bytes()
 
-    measured = frozenset(board.benchmark.key for board in found if board.measured)
+    measured = frozenset(board.benchmark.key for board in found if board.measured or board.submitted)
     return webpage.render(documents(workspace, found), measured, file)
 
 

@@ -69,7 +69,8 @@ def index(boards: Sequence[Board]) -> Page:
     rows: list[tuple[Line, ...]] = []
     for board in boards:
         key = board.benchmark.key
-        systems = Counter(one.data for one in board.measured for row in one.table.rows if _ran(one, row))
+        measured = (*board.measured, *board.submitted)
+        systems = Counter(one.data for one in measured for row in one.table.rows if _ran(one, row))
         tables: list[Line] = [(Link(table.where, key, table.id),) for table in board.tables]
         where = (Link(board.benchmark.title, key),)
         rows.append((where, join(tables, "; "), *(str(systems[kind]) for kind in DATA)))

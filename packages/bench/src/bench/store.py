@@ -17,7 +17,10 @@ REPAIR = "`bench doctor --repair` moves it aside"
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The folder ``results/``: ``<benchmark>/<table>.jsonl`` and ``<benchmark>/samples/<run>.npz``."""
+    """The folder ``results/``: ``<benchmark>/<table>.jsonl`` and ``<benchmark>/samples/<run>.npz``.
+
+    Predictions that were submitted are in ``<benchmark>/predictions/<hash>.npz``.
+    """
 
     root: Path
 
