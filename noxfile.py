@@ -32,7 +32,7 @@ CHECKS = [
 ]
 TESTS = ["pytest", "pytest-xdist", "hypothesis", *CHECKS]
 SPEED = [*TESTS, "pytest-benchmark", "torch"]
-BROWSER = ["pytest", "playwright"]
+BROWSER = ["pytest", "hypothesis", "playwright"]
 CHROMIUM = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
 ENV = {"OMP_NUM_THREADS": "1"}  # the workers of pytest share the cores
 
