@@ -153,6 +153,20 @@ def test_reproduced_rows_are_verified_from_the_cache_or_not_at_all(checkout, ben
     assert "2 values: 2 not recomputed" in everything.out
 
 
+def test_values_of_an_incomplete_copy_are_verified_on_that_copy(checkout, bench, tmp_path) -> None:
+    checkout.edit("real = 60", "real = 63", checkout.table.with_name("benchmark.toml"))
+    real = ["--data", "real", "--root", str(tmp_path), "--allow-partial"]
+    assert bench("reproduce", "toy-table", "--rows", "Good", *real).code == 0
+    assert "2 values: 2 verified" in bench("verify-result", "toy-table", "--root", tmp_path).out
+    without = bench("verify-result", "toy-table")
+    assert without.code == 1
+    assert "this data set needs --root" in without.out
+    assert (
+        bench("submit", noisy(tmp_path / "a.npz"), "--table", "toy-table", "--row", "A", "--by", "B", *real[:4]).code
+        == 2
+    )
+
+
 def test_lines_from_before_a_change_are_outdated_and_not_wrong(checkout, bench) -> None:
     bench("reproduce", "toy-table", "--rows", "Good")
     checkout.edit("limit = 0.10", "limit = 0.08", checkout.table.with_name("benchmark.toml"))

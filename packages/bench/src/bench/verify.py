@@ -245,7 +245,7 @@ class _Scorer:
             }
             wanted = [Choice(name, "", metric) for name, metric in self.metrics.items() if name in names]
             examined = examine(self._target(result), predictions, wanted)
-            examined.require(allow_partial=False)
+            examined.require(allow_partial=bool(result.provenance.partial))
             self._values[key] = {name: (one.value, one.n) for name, one in examined.scored.scores.items()}
         if result.metric not in self._values[key]:
             raise InputError(f"the predictions lack what {result.metric} reads", file=predictions.path)
