@@ -1,4 +1,4 @@
-"""Speed of the rasteriser against ray casting on the same frames, and of rendering whole samples.
+"""Speed of the rasteriser against ray casting on the same frames, of drawing heads, and of rendering whole samples.
 
 CPU seconds of one core, best of several rounds: other work on the machine should not count.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -15,10 +16,13 @@ import pytest
 import trimesh
 from trimesh.ray.ray_pyembree import RayMeshIntersector
 
-from data_synth.faces.dataset import BLOCK, SIZE, SplitRenderer
-from data_synth.faces.render import FaceRenderer
-from data_synth.raster import rasterise
+from data_synth.faces.dataset import BLOCK, SIZE, SplitRenderer, yaw_of
+from data_synth.faces.labels import label_maps, visible_points
+from data_synth.faces.lights import draw_lighting
+from data_synth.faces.render import FaceRenderer, Scene
+from data_synth.raster import rasterise, rasterise_quincunx
 from data_synth.seeds import generator
+from data_synth.shade import compose, to_srgb
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,6 +73,38 @@ def test_rasteriser_beats_ray_casting(benchmark: Any) -> None:
     print(f"the same triangle at {100 * same:.3f} % of the pixels")
     assert same > 0.9999
     assert peer / ours >= 8
+
+
+def test_heads_per_second(benchmark: Any) -> None:
+    """Model forward (float32), z-buffer, light, shadows, skin, and all labels: the head of a sample without its scene."""
+    renderer = FaceRenderer.load()
+    rng = generator("speed")
+    people = [renderer.person(generator("speed", k)) for k in range(BLOCK)]
+    neutral = renderer.neutral(people)
+    backdrop = np.full((SIZE, SIZE, 3), 0.2, np.float32)
+
+    def draw() -> None:
+        heads = renderer.express(neutral, rng)
+        for k, (person, head) in enumerate(zip(people, heads, strict=True)):
+            view = renderer.view(head, yaw_of("train", k), SIZE, rng)
+            turned = view.turn(head)
+            projected = view.project(turned)
+            model = renderer.model
+            raster = rasterise_quincunx(projected, model.faces, SIZE, SIZE, cull_back=True)
+            label_maps(raster.tri, raster.screen, model.faces, model.uv, model.part)
+            visible_points(renderer.landmarks(turned, projected, view), raster.near)
+            scene = Scene(person, head, turned, view, SIZE, draw_lighting(rng, outdoor=k % 2 == 0), k % 2 == 0)
+            bald = replace(person.hair, thickness=0.0, cloth=False)
+            light = renderer._light(scene, raster, bald, person.sheet, turned, person.hairline)
+            canvas = np.zeros((*raster.tri.shape, 4), np.float32)
+            renderer._paint_head(scene, raster, light, person.hairline, rng, raster.near, canvas)
+            to_srgb(compose(canvas, backdrop))
+
+    draw()  # compiles
+    benchmark.pedantic(draw, rounds=1)
+    seconds = cpu(draw, 10) / BLOCK
+    print(f"\nheads {SIZE} x {SIZE}: {1e3 * seconds:.2f} ms, {1 / seconds:.0f} images/s per core (expected 250)")
+    assert 1 / seconds >= 250
 
 
 def test_whole_samples_per_second(benchmark: Any) -> None:

@@ -15,11 +15,13 @@ class Plan:
     Attributes:
         trunk: name of the backbone in `network.TRUNKS`.
         width: channels at the finest scale; the ResNet's are fixed.
-        shrink: the network sees the image averaged over squares of this many px; losses stay at image scale.
+        fold: squares of this many px become one position with as many times the channels before the trunk (space to
+            depth); losses stay at image scale.
         images: training images used, from the start of the split; None for all.
         steps: optimiser steps.
         batch: images a step.
-        rate: peak (quick) or base (paper) learning rate.
+        rate: peak (quick) or base (paper) learning rate of AdamW.
+        kernel_rate: peak learning rate of Muon for the kernels of the trunk; None: AdamW for all.
         schedule: ``cosine`` with warm-up, or the paper's ``polynomial`` with a warm start.
         positions: pixels an image, drawn at random, at which the coordinate losses are estimated; None: all.
         augment: random scale, rotation and shift of each image (Sec. 5.1), and colour jitter.
@@ -27,21 +29,22 @@ class Plan:
 
     trunk: Literal["unet", "hourglass", "resnet101"]
     width: int
-    shrink: int
+    fold: int
     images: int | None
     steps: int
     batch: int
     rate: float
+    kernel_rate: float | None
     schedule: Literal["cosine", "polynomial"]
     positions: int | None
     augment: bool
 
 
 PLANS = {
-    "smoke": Plan("unet", 16, 2, 400, 150, 16, 3e-3, "cosine", 500, False),
-    "quick": Plan("unet", 24, 2, None, 1800, 16, 3e-3, "cosine", 500, False),
-    "standard": Plan("hourglass", 128, 1, None, 20_000, 32, 1e-3, "cosine", None, True),
-    "paper": Plan("resnet101", 2048, 1, None, 20_000, 10, 1e-3, "polynomial", None, True),
+    "smoke": Plan("unet", 16, 2, 400, 150, 16, 3e-3, 0.05, "cosine", 500, False),
+    "quick": Plan("unet", 16, 2, None, 2400, 16, 3e-3, 0.05, "cosine", 500, False),
+    "standard": Plan("hourglass", 128, 1, None, 20_000, 32, 1e-3, None, "cosine", None, True),
+    "paper": Plan("resnet101", 2048, 1, None, 20_000, 10, 1e-3, None, "polynomial", None, True),
 }
 
 

@@ -83,7 +83,7 @@ class DenseReg:
         schedule: Schedule = cosine() if plan.schedule == "cosine" else polynomial(warmup=0.02)
         augment = Augment() if plan.augment else None
         fit_module(
-            DenseRegTraining(net, rate=plan.rate, positions=plan.positions),
+            DenseRegTraining(net, rate=plan.rate, kernel_rate=plan.kernel_rate, positions=plan.positions),
             ArrayBatches(train, plan.batch, seed, "batches", keys=("image", "uv"), transform=augment),
             budget=Budget(steps=plan.steps),
             seed=seed,

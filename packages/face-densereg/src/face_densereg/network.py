@@ -13,17 +13,21 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from core_quantreg import QuantHead, QuantOutput, quant_loss
-from core_train import adamw, to_input
+from core_train import Muon, adamw, to_input
 from core_train.backbones import DilatedResNet101, Hourglass, SmallUNet
 from face_densereg.budgets import Plan
 
 
 def trunk(plan: Plan) -> nn.Module:
-    """The fully convolutional trunk of a plan; it maps (N, 3, H, W) to (N, C, H / stride, W / stride)."""
+    """The fully convolutional trunk of a plan; it maps folded images to (N, C, H / stride, W / stride)."""
     if plan.trunk == "unet":
         width = plan.width
-        widths = (width, 2 * width, 4 * width, 5 * width, 5 * width)
-        return SmallUNet(widths, (0, 1, 1, 1, 1), out_stage=0 if plan.shrink > 1 else 1)
+        return SmallUNet(
+            (width, 2 * width, 4 * width, 6 * width),
+            (0, 1, 1, 2),
+            out_stage=0 if plan.fold > 1 else 1,
+            in_channels=3 * plan.fold**2,
+        )
     return Hourglass(plan.width) if plan.trunk == "hourglass" else DilatedResNet101()
 
 
@@ -32,15 +36,13 @@ class DenseRegNet(nn.Module):
 
     def __init__(self, plan: Plan, bins: int) -> None:
         super().__init__()
-        self.shrink = plan.shrink
+        self.fold = plan.fold
         self.trunk = trunk(plan)
         self.head = QuantHead(int(self.trunk.out_channels), bins)
 
     def forward(self, images: Tensor) -> QuantOutput:
         """(N, H, W, 3) uint8 RGB -> maps; `QuantOutput.upsample` brings them to image scale."""
-        pixels = to_input(images)
-        if self.shrink > 1:
-            pixels = F.avg_pool2d(pixels, self.shrink)
+        pixels = F.pixel_unshuffle(to_input(images), self.fold)
         output: QuantOutput = self.head(self.trunk(pixels))
         return output
 
@@ -48,9 +50,9 @@ class DenseRegNet(nn.Module):
 class DenseRegTraining(LightningModule):
     """Cross entropy and weighted smooth L1 at image scale (Sec. 4 and 5.1)."""
 
-    def __init__(self, net: DenseRegNet, *, rate: float, positions: int | None) -> None:
+    def __init__(self, net: DenseRegNet, *, rate: float, kernel_rate: float | None, positions: int | None) -> None:
         super().__init__()
-        self.net, self.rate, self.positions = net, rate, positions
+        self.net, self.rate, self.kernel_rate, self.positions = net, rate, kernel_rate, positions
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> Tensor:
         """`image` (N, H, W, 3) uint8 and `uv` (N, H, W, 2) float32 with NaN outside the face -> the total loss."""
@@ -60,5 +62,7 @@ class DenseRegTraining(LightningModule):
             return quant_loss(output, batch["uv"].movedim(-1, 1), max_positions=limit).total
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW; the paper does not name its optimiser."""
-        return adamw(self.net, self.rate)
+        """AdamW, or Muon for the kernels of the trunk; the paper does not name its optimiser."""
+        if self.kernel_rate is None:
+            return adamw(self.net, self.rate)
+        return Muon(self.net, self.net.trunk, self.kernel_rate, adam_lr=self.rate)
