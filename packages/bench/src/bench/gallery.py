@@ -32,8 +32,8 @@ LARGEST = 40 * 1024
 """Bytes of a strip at most."""
 PREDICTED, TRUE = (230, 89, 0), (86, 190, 245)
 LEGEND = (
-    "By the error in the first measured column. Filled orange dots are predicted, blue rings are the truth, white lines "
-    "join the two."
+    "By the error in the first measured column. Filled orange dots are predicted, blue rings are the truth, white "
+    "lines join the two."
 )
 
 
