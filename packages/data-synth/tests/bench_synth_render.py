@@ -76,7 +76,7 @@ def test_rasteriser_beats_ray_casting(benchmark: Any) -> None:
 
 
 def test_heads_per_second(benchmark: Any) -> None:
-    """Model forward (float32), z-buffer, light, shadows, skin, and all labels: the head of a sample without its scene."""
+    """Model forward (float32), z-buffer, light, shadows, skin, and all labels: a head without its scene."""
     renderer = FaceRenderer.load()
     rng = generator("speed")
     people = [renderer.person(generator("speed", k)) for k in range(BLOCK)]
