@@ -26,7 +26,7 @@ LAYERS = {
     "core-train": {"core-eval"},
     "data-synth": {"core-eval"},
     "data-real": {"core-eval"},
-    "bench": {"core-eval", "core-formats"},
+    "bench": {"core-eval"},
 }
 """What each package below the papers' may import; a paper's package may import the core and other papers' packages."""
 

@@ -36,7 +36,7 @@ from core_formats.checks import fault
 from core_formats.mat_file import Cell, read_mat
 from core_formats.plugin import FORMATS
 
-EXAMPLES = {"thorough": 1000}.get(os.environ.get("CORE_FORMATS_FUZZ", ""), 100)
+EXAMPLES = {"thorough": 1000}.get(os.environ.get("CORE_FORMATS_FUZZ", ""), 60)
 MEMORY = 64 * 2**20  # bytes; the files here have a few KiB
 SECONDS = 5.0  # of CPU time
 
@@ -360,10 +360,12 @@ def test_mat(name: str, folder: Path, data: st.DataObject) -> None:
         return
     if content[128:132] == struct.pack("<I", 15):
         return  # several variables in one compressed element: scipy reads on in its own way
+    if 0 in content[:4]:
+        return  # scipy takes it for a file of level 4, and its sizes for those
     try:
         theirs = scipy.io.loadmat(path)  # safe: every size was found sound
     except (TypeError, ValueError):
-        return  # scipy is stricter about names
+        return  # scipy is stricter about text and names
     for key, value in ours.items():
         if isinstance(value, np.ndarray) and key in theirs:
             np.testing.assert_array_equal(value, theirs[key])

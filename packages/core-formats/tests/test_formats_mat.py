@@ -55,7 +55,7 @@ def same(ours: Value, theirs: Any) -> None:
     np.testing.assert_array_equal(ours, theirs)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     content=st.dictionaries(st.sampled_from(["pred", "b", "a_name_of_20_letters"]), values(), max_size=3),
     packed=st.booleans(),
