@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zipfile
 from contextlib import suppress
@@ -252,3 +253,11 @@ def test_more_than_the_allowed_size_is_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(module, "LARGEST", 500)
     with pytest.raises(InputError, match="allowed"):
         load_predictions(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p.npz")
+    for path in (tmp_path / "p.npz", tmp_path):
+        with pytest.raises(InputError, match="not a file"):
+            load_predictions(path)

@@ -107,6 +107,8 @@ def load_predictions(path: Path) -> Predictions:
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """All arrays of a ``.npz`` from anywhere. Raises `InputError` for anything else, before anything is allocated."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError("not a file", file=path)
     try:
         _check_sizes(path)
         with np.load(path, allow_pickle=False) as archive:
