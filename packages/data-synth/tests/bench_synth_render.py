@@ -108,7 +108,7 @@ def test_heads_per_second(benchmark: Any) -> None:
 
 
 def test_whole_samples_per_second(benchmark: Any) -> None:
-    """People, model forward (float32), picture and all labels, in the order of the training split."""
+    """Heads with hair, hats, glasses, backgrounds, occluders and the camera; people are drawn as well."""
     blocks = [range(k * BLOCK, (k + 1) * BLOCK) for k in range(10)]  # all images of the first `BLOCK` people
     SplitRenderer("train")(blocks[0])  # loads the model and compiles
 
@@ -119,5 +119,5 @@ def test_whole_samples_per_second(benchmark: Any) -> None:
 
     benchmark.pedantic(render, rounds=1)
     seconds = cpu(render, 3) / sum(map(len, blocks))
-    print(f"\nrendering {SIZE} x {SIZE}: {1e3 * seconds:.2f} ms, {1 / seconds:.0f} images/s per core (expected 250)")
-    assert 1 / seconds >= 250
+    print(f"\nwhole samples {SIZE} x {SIZE}: {1e3 * seconds:.2f} ms, {1 / seconds:.0f} images/s per core")
+    assert 1 / seconds >= 60, "half of what it was"
