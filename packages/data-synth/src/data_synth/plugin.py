@@ -4,4 +4,8 @@ from __future__ import annotations
 
 from core_eval import LazyFactory
 
-DATASETS: dict[str, LazyFactory] = {"stand-in-300w": LazyFactory("data_synth.faces.dataset:stand_in_300w")}
+DATASETS: dict[str, LazyFactory] = {
+    "blocks": LazyFactory("data_synth.figures.dataset:blocks_set"),
+    "shapes": LazyFactory("data_synth.figures.dataset:shapes_set"),
+    "stand-in-300w": LazyFactory("data_synth.faces.dataset:stand_in_300w"),
+}
