@@ -70,6 +70,7 @@ class Photos(Faces):
     def verify(self, *, progress):
         progress(1, 1)
         return Report()
+    def fingerprint(self, name): return hashlib.sha256(f"{name} {self.allow_partial}".encode()).hexdigest()
     def partial(self, split): return "3 of 63 images are missing" if self.allow_partial else ""
 
 
@@ -335,7 +336,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Checko
 @pytest.fixture
 def bench(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:  # noqa: ARG001
     """Run a command wholly in this process: a worker that an earlier test left would know the plugins of that test."""
-    monkeypatch.setattr("bench.reproduce._side_by_side", lambda _: 1)
+    monkeypatch.setattr("bench.reproduce.beside", lambda _: 1)
 
     def call(*arguments: str | Path) -> Ran:
         from bench.cli import app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from bench.samples import Samples
 from bench.spec import Benchmark, Table
 from bench.store import Store
 from bench.verdicts import ClaimReport, judge
+from bench.workers import beside, run_groups
 from bench.workspace import Workspace
 from core_eval import Budget, InputError, Kind, Metric, Result
 
@@ -162,17 +162,15 @@ def _outcomes(jobs: Sequence[Job], side_by_side: int | None, tell: Tell) -> Iter
     start, spent, done = time.monotonic(), 0, 0
     groups = [list(group) for _, group in groupby(jobs, key=lambda job: job.run.model)]
     waiting = [group for group in groups if not all(_predicted(job) for job in group)]
-    workers = min(side_by_side or _side_by_side(jobs), len(waiting))
+    workers = min(side_by_side or beside(jobs), len(waiting))
 
     def one_by_one() -> Iterator[list[Outcome]]:
         for at, job in enumerate(jobs, 1):
             yield [execute(job, lambda text, at=at, job=job: tell(f"[{at}/{len(jobs)}] {job.run.label}: {text}"))]  # type: ignore[misc]
 
     if workers > 1:
-        from joblib import Parallel, delayed
-
         tell(f"{len(jobs)} runs of {len(groups)} models, {workers} models at a time")
-        source = Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_group)(group) for group in groups)
+        source = run_groups(groups, workers)
     else:
         source = one_by_one()
     for outcomes in source:
@@ -189,20 +187,6 @@ def _outcomes(jobs: Sequence[Job], side_by_side: int | None, tell: Tell) -> Iter
 
 def _predicted(job: Job) -> bool:
     return Cache(job.place.cache).has_predictions(work.keys_of(job))
-
-
-def _side_by_side(jobs: Sequence[Job]) -> int:
-    """One model a core while models are small: two trainings on a core each beat two cores on each in turn."""
-    small = all(job.run.budget in ("smoke", "quick") for job in jobs)
-    return (
-        (os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))) if small else 1
-    )
-
-
-def _group(jobs: Sequence[Job]) -> list[Outcome]:
-    """In a worker: its progress must be plain lines, since several share the terminal."""
-    os.environ["TTY_COMPATIBLE"] = "0"
-    return [execute(job) for job in jobs]
 
 
 def duration(seconds: float) -> str:
