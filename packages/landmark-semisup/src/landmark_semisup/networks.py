@@ -1,0 +1,173 @@
+"""The three networks of the paper's comparison: Seq-MT (Fig. 1), Comm-MT (Fig. 6), Heatmap-MT (Fig. 8).
+
+Axis letters: N images, P landmarks, C classes, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core_eval import InputError
+from landmark_semisup.budgets import Plan, Task
+from landmark_semisup.costs import soft_argmax
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a network says of images: `points` (N, P, 2) px float32; `logits` (N, C), None without classes; `maps`
+    (N, P, H, W) before any softmax, None for Comm-MT."""
+
+    points: Tensor
+    logits: Tensor | None
+    maps: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of images and answers: `height` H and `width` W in px, `points` P, `classes` C (0: no classifier)."""
+
+    height: int
+    width: int
+    points: int
+    classes: int
+
+
+class Network(nn.Module):
+    """What the three share: input scale, folding, resolution-preserving convolutions."""
+
+    def __init__(self, task: Task, plan: Plan, size: Size) -> None:
+        super().__init__()
+        if size.height % plan.fold or size.width % plan.fold:
+            raise InputError(
+                f"the network keeps images whose sides are multiples of {plan.fold} px, not {size.width}x{size.height}",
+                field="image",
+            )
+        self.task, self.fold, self.size = task, plan.fold, size
+        self.kernel, self.maps = plan.kernel or task.kernel, plan.maps or task.maps
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """(N, H, W, 1) uint8 grey -> (N, fold^2, H / fold, W / fold) float32 in [0, white]."""
+        scaled = images.permute(0, 3, 1, 2).float() * (self.task.white / 255)
+        return F.pixel_unshuffle(scaled, self.fold)
+
+    def convolutions(self, layers: int) -> list[nn.Module]:
+        """`layers` convolutions of the large kernel, each with ReLU."""
+        modules: list[nn.Module] = []
+        for channels in [self.fold**2] + [self.maps] * (layers - 1):
+            modules += [nn.Conv2d(channels, self.maps, self.kernel, padding="same"), nn.ReLU()]
+        return modules
+
+    def landmark_maps(self) -> nn.Sequential:
+        """The localiser up to its maps (N, P, H, W): large convolutions, then two of side 1, the last without ReLU."""
+        return nn.Sequential(
+            *self.convolutions(self.task.layers),
+            nn.Conv2d(self.maps, self.maps, 1),
+            nn.ReLU(),
+            nn.Conv2d(self.maps, self.size.points * self.fold**2, 1),
+            nn.PixelShuffle(self.fold),
+        )
+
+    def start(self) -> None:
+        """He's initial weights, no biases: the paper prints none."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias)
+
+
+class SeqMT(Network):
+    """Sequential multi-tasking: landmarks by soft-argmax, and the class from the landmarks alone."""
+
+    def __init__(self, task: Task, plan: Plan, size: Size) -> None:
+        super().__init__(task, plan, size)
+        self.localiser = self.landmark_maps()
+        self.classifier = dense(2 * size.points, task, size.classes) if size.classes else None
+        self.start()
+
+    def forward(self, images: Tensor) -> Answer:
+        """(N, H, W, 1) uint8 -> landmarks, and logits if there are classes."""
+        maps = self.localiser(self.pixels(images))
+        with torch.autocast(images.device.type, enabled=False):
+            points = soft_argmax(maps, self.task.beta)
+        return Answer(points, self.classify(points), maps)
+
+    def classify(self, points: Tensor) -> Tensor | None:
+        """(N, P, 2) px -> (N, C); the classifier sees places in [-1, 1] about the centre of the image."""
+        if self.classifier is None:
+            return None
+        side = torch.tensor([self.size.width, self.size.height], dtype=points.dtype, device=points.device)
+        logits: Tensor = self.classifier(((points + 0.5) / side * 2 - 1).flatten(1))
+        return logits
+
+
+class CommMT(Network):
+    """The common multi-tasking network: shared layers with pooling, then branches for classes and landmarks."""
+
+    def __init__(self, task: Task, plan: Plan, size: Size) -> None:
+        super().__init__(task, plan, size)
+        last = nn.Conv2d(self.maps, self.maps, self.kernel, padding="same")
+        self.shared = nn.Sequential(
+            *self.convolutions(5), nn.MaxPool2d(2), last, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()
+        )
+        flat = self.maps * (size.height // plan.fold // 4) * (size.width // plan.fold // 4)
+        if not flat:
+            raise InputError(f"images of {size.width}x{size.height} px vanish in the pooling", field="image")
+        hidden: list[nn.Module] = []
+        for width in (256, 256):
+            hidden += [nn.Linear(flat, width), nn.ReLU(), nn.Dropout(task.dropout)]
+            flat = width
+        self.hidden = nn.Sequential(*hidden)
+        self.landmarks = nn.Linear(flat, 2 * size.points)
+        self.classifier = nn.Linear(flat, size.classes) if size.classes else None
+        self.start()
+
+    def forward(self, images: Tensor) -> Answer:
+        """(N, H, W, 1) uint8 -> landmarks by a sigmoid over the image (footnote 7), and logits if there are any."""
+        # The pixels are brought to [0, 1]: there is no soft-argmax whose temperature would go with their scale.
+        features = self.hidden(self.shared(self.pixels(images) / self.task.white))
+        share = self.landmarks(features).float().sigmoid().view(-1, self.size.points, 2)
+        side = torch.tensor([self.size.width, self.size.height], dtype=share.dtype, device=share.device)
+        return Answer(share * side - 0.5, self.classifier(features) if self.classifier else None, None)
+
+
+class HeatmapMT(Network):
+    """Landmarks as the largest pixel of a softmax map; the class from the maps before the softmax."""
+
+    def __init__(self, task: Task, plan: Plan, size: Size) -> None:
+        super().__init__(task, plan, size)
+        self.localiser = self.landmark_maps()
+        self.classifier: nn.Sequential | None = None
+        if size.classes:
+            modules: list[nn.Module] = []
+            channels, height, width = size.points, size.height, size.width
+            for _ in range(3):
+                modules += [nn.MaxPool2d(2), nn.Conv2d(channels, 16, 3, padding="same"), nn.ReLU()]
+                channels, height, width = 16, height // 2, width // 2
+            if not height * width:
+                raise InputError(f"images of {size.width}x{size.height} px vanish in the pooling", field="image")
+            self.classifier = nn.Sequential(*modules, nn.Flatten(), dense(16 * height * width, task, size.classes))
+        self.start()
+
+    def forward(self, images: Tensor) -> Answer:
+        """(N, H, W, 1) uint8 -> landmarks at whole pixels, without gradient, and logits if there are classes."""
+        maps = self.localiser(self.pixels(images) / self.task.white)
+        place = maps.detach().float().flatten(2).argmax(-1)
+        width = maps.shape[-1]
+        points = torch.stack([place % width, place // width], -1).float()
+        return Answer(points, self.classifier(maps) if self.classifier else None, maps)
+
+
+def dense(inputs: int, task: Task, classes: int) -> nn.Sequential:
+    """Fully connected layers with ReLU and dropout, but for the last."""
+    modules: list[nn.Module] = []
+    for width in task.hidden:
+        modules += [nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(task.dropout)]
+        inputs = width
+    return nn.Sequential(*modules, nn.Linear(inputs, classes))
+
+
+NETWORKS: dict[str, type[Network]] = {"seq-mt": SeqMT, "comm-mt": CommMT, "heatmap-mt": HeatmapMT}

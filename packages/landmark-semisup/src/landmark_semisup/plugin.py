@@ -1,0 +1,7 @@
+"""What this package offers to the command line: methods by name."""
+
+from __future__ import annotations
+
+from core_eval import LazyFactory
+
+METHODS: dict[str, LazyFactory] = {"semi-supervised": LazyFactory("landmark_semisup.method:SemiSupervised")}

@@ -1,0 +1,94 @@
+"""The three networks: shapes, what depends on what, and what an image size must be."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core_eval import InputError
+from landmark_semisup.budgets import PLANS, TASKS, plan, task
+from landmark_semisup.networks import NETWORKS, CommMT, HeatmapMT, SeqMT, Size
+
+SMALL = replace(PLANS["smoke"], maps=4)
+SIZE = Size(height=16, width=24, points=5, classes=3)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def images(count=2, height=16, width=24):
+    return torch.randint(0, 256, (count, height, width, 1), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("fold", [1, 2])
+def test_shapes(name, fold):
+    net = NETWORKS[name](TASKS["blocks"], replace(SMALL, fold=fold), SIZE).eval()
+    answer = net(images())
+    assert answer.points.shape == (2, 5, 2)
+    assert (answer.points >= -0.5).all()
+    assert (answer.points <= torch.tensor([23.5, 15.5])).all()
+    assert answer.logits.shape == (2, 3)
+    if name != "comm-mt":
+        assert answer.maps.shape == (2, 5, 16, 24), "maps keep the image's size"
+    assert NETWORKS[name](TASKS["blocks"], SMALL, replace(SIZE, classes=0))(images()).logits is None
+
+
+@pytest.mark.parametrize(("name", "kernel", "maps", "landmarks"), [("blocks", 9, 8, 5), ("shapes", 7, 16, 2)])
+def test_printed_architecture(name, kernel, maps, landmarks):
+    net = SeqMT(TASKS[name], PLANS["paper"], Size(60, 60, landmarks, 15))
+    shapes = [tuple(layer.weight.shape) for layer in net.localiser if hasattr(layer, "weight")]
+    large = (maps, maps, kernel, kernel)
+    assert shapes == [(maps, 1, kernel, kernel), *[large] * 5, (maps, maps, 1, 1), (landmarks, maps, 1, 1)]
+    widths = [layer.out_features for layer in net.classifier if isinstance(layer, torch.nn.Linear)]
+    assert widths == {"blocks": [256, 256, 15], "shapes": [40, 15]}[name]
+
+
+def test_the_class_of_seq_mt_comes_from_the_landmarks_alone():
+    net = SeqMT(TASKS["blocks"], SMALL, SIZE).eval()
+    answer = net(images())
+    torch.testing.assert_close(net.classify(answer.points), answer.logits)
+    answer.logits.sum().backward()
+    assert net.localiser[0].weight.grad.abs().sum() > 0, "and teaches the localiser"
+
+
+def test_the_class_of_heatmap_mt_comes_from_the_maps_and_teaches_the_localiser():
+    net = HeatmapMT(TASKS["blocks"], SMALL, SIZE).eval()
+    answer = net(images())
+    assert not answer.points.requires_grad
+    torch.testing.assert_close(answer.points, answer.points.round())
+    answer.logits.sum().backward()
+    assert net.localiser[0].weight.grad.abs().sum() > 0
+    place = answer.maps[0, 2].flatten().argmax().item()
+    assert answer.points[0, 2].tolist() == [place % 24, place // 24]
+
+
+def test_landmarks_of_comm_mt_do_not_depend_on_the_classifier():
+    net = CommMT(TASKS["blocks"], SMALL, SIZE).eval()
+    net(images()).points.sum().backward()
+    assert net.classifier.weight.grad is None
+    assert net.shared[0].weight.grad.abs().sum() > 0
+
+
+def test_maps_move_with_the_image():
+    """No pooling, no stride: far from the border a shift of the image shifts the maps."""
+    net = SeqMT(replace(TASKS["blocks"], layers=2), replace(SMALL, fold=1), replace(SIZE, height=32, width=32)).eval()
+    still = torch.zeros(1, 32, 32, 1, dtype=torch.uint8)
+    still[0, 12:16, 12:15] = 200
+    moved = still.roll((3, 5), (1, 2))
+    torch.testing.assert_close(net(still).maps.roll((3, 5), (2, 3)), net(moved).maps, atol=1e-3, rtol=1e-4)
+
+
+def test_images_that_a_network_cannot_keep_are_refused():
+    with pytest.raises(InputError, match="multiples of 4"):
+        SeqMT(TASKS["blocks"], SMALL, replace(SIZE, width=30))
+    with pytest.raises(InputError, match="vanish"):
+        CommMT(TASKS["blocks"], SMALL, replace(SIZE, height=8))
+    with pytest.raises(InputError, match="vanish"):
+        HeatmapMT(TASKS["blocks"], SMALL, replace(SIZE, height=4))
+    with pytest.raises(InputError, match="unknown budget"):
+        plan("huge")
+    with pytest.raises(InputError, match="unknown task"):
+        task("dots")
