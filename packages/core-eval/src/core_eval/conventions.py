@@ -108,6 +108,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "failure": {"limit": 0.1, "normaliser": "outer-eye-corners"},
     "mean-iou": {"classes": 8},
     "nme": {"normaliser": "outer-eye-corners"},
+    "uv-auc": {"limit": 0.1},
 }
 """Options that a factory wants and nobody gave: 300-W, and the eight parts of the Helen table."""
 
