@@ -80,10 +80,10 @@ def candidates(scores: ArrayLike, positions: ArrayLike, *, sample: str | None = 
     boxes = np.empty((len(unary), len(tree.children), 7), np.float32)
     packed = np.empty((len(unary), len(tree.voxels), 4, tree.voxels.shape[1]), np.float32)
     fault, joint = refit(unary, places, tree, boxes, packed)
+    if fault == POSITION_NOT_FINITE:  # the boxes of the joints after it are not filled in
+        raise InputError(f"a position of joint {joint} is not finite", sample=sample, field="positions")
     if fault == SCORE_NOT_A_NUMBER or np.isposinf(boxes[:, 0, 6]).any():
         raise InputError("a score is NaN or +inf", sample=sample, field="scores")
-    if fault == POSITION_NOT_FINITE:
-        raise InputError(f"a position of joint {joint} is not finite", sample=sample, field="positions")
     if (empty := np.isneginf(boxes[:, 0, 6])).any():
         raise InputError(f"joint {int(empty.argmax())} has no candidate", sample=sample, field="scores")
     return Candidates(unary, places, tree, boxes, packed)
