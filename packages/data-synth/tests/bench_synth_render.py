@@ -119,5 +119,5 @@ def test_whole_samples_per_second(benchmark: Any) -> None:
 
     benchmark.pedantic(render, rounds=1)
     seconds = cpu(render, 3) / sum(map(len, blocks))
-    print(f"\nwhole samples {SIZE} x {SIZE}: {1e3 * seconds:.2f} ms, {1 / seconds:.0f} images/s per core (expected 250)")
+    print(f"\nsamples {SIZE} x {SIZE}: {1e3 * seconds:.2f} ms, {1 / seconds:.0f} images/s per core (expected 250)")
     assert 1 / seconds >= 250
