@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import torch
+from lightning.pytorch import LightningModule
+from torch import nn
 
 from core_eval import Arrays, InputError, Sample
 from core_quantreg import QuantOutput
@@ -49,14 +51,21 @@ class DenseReg:
     Args:
         bins: K per coordinate; 10 is the paper's, 1 is plain regression.
         steps: optimiser steps in place of the budget's, where a table trains many networks.
+
+    A system with more branches overrides `_network`, `_training`, `_maps` and `_answers`, and names the arrays of a
+    training sample that it learns from.
     """
+
+    name: ClassVar[str] = "densereg"
+    title: ClassVar[str] = "DenseReg"
+    arrays: ClassVar[tuple[str, ...]] = ("image", "uv")
 
     def __init__(self, *, bins: int = 10, steps: int | None = None) -> None:
         for name, value in (("bins", bins), ("steps", steps)):
             if value is not None and value < 1:
                 raise InputError(f"the number of {name} must be at least 1, got {value}", field=name)
         self.bins, self._steps = bins, steps
-        self._net: DenseRegNet | None = None
+        self._net: nn.Module | None = None
         self._state: dict[str, object] = {}
         self._template = np.empty((0, 2))
         self._shape: ShapeModel | None = None
@@ -67,7 +76,7 @@ class DenseReg:
 
         Raises `InputError` for an unknown budget, no samples, or samples that are not square.
         """
-        plan = budgets.plan(budget, self._steps)
+        plan = self._plan(budget)
         train = train[: plan.images] if plan.images is not None else train
         if not len(train):
             raise InputError("no training samples")
@@ -79,19 +88,19 @@ class DenseReg:
             raise InputError(f"training images must be square, got {height}x{width}", sample=train[0].id, field="image")
         self._learn_geometry(train, height)
         seed_torch(seed, "weights")
-        net = DenseRegNet(plan, self.bins)
+        net = self._network(plan)
         schedule: Schedule = cosine() if plan.schedule == "cosine" else polynomial(warmup=0.02)
         augment = Augment() if plan.augment else None
         fit_module(
-            DenseRegTraining(net, rate=plan.rate, kernel_rate=plan.kernel_rate, positions=plan.positions),
-            ArrayBatches(train, plan.batch, seed, "batches", keys=("image", "uv"), transform=augment),
+            self._training(net, plan),
+            ArrayBatches(train, plan.batch, seed, "batches", keys=self.arrays, transform=augment),
             budget=Budget(steps=plan.steps),
             seed=seed,
             workdir=workdir,
             schedule=schedule,
             averaging=0.99 if plan.schedule == "cosine" else None,
-            run=f"densereg bins={self.bins} {asdict(plan)}",
-            title=f"DenseReg K={self.bins}",
+            run=f"{self.name} bins={self.bins} {asdict(plan)}",
+            title=f"{self.title} K={self.bins}",
         )
         self._net, self._state = net, {"bins": self.bins, "plan": asdict(plan)}
 
@@ -117,9 +126,9 @@ class DenseReg:
             images = [np.asarray(arrays["image"]) for arrays in chunk]
             crops = [self._crop(image) for image in images]
             seen = [crop.image for crop in crops if crop is not None]
-            fields = iter(self._fields(net, np.stack(seen), decode) if seen else ())
+            answers = iter(self._answers(net, np.stack(seen), decode) if seen else ())
             for image, crop in zip(images, crops, strict=True):
-                yield self._read(image, crop, next(fields) if crop is not None else None, pca=pca, refine=refine)
+                yield self._read(image, crop, next(answers) if crop is not None else None, pca=pca, refine=refine)
 
     def save(self, path: Path) -> None:
         """Write weights, template landmarks and shape model into the folder `path`."""
@@ -143,14 +152,23 @@ class DenseReg:
             arrays = {
                 name: tensors.pop(f"geometry.{name}").numpy() for name in ("template", "mean", "modes", "deviations")
             }
-            net = DenseRegNet(budgets.Plan(**meta["plan"]), self.bins)
+            self._template = arrays.pop("template")
+            self._shape = ShapeModel(**arrays)
+            net = self._network(budgets.Plan(**meta["plan"]))
             net.load_state_dict(tensors)
             self._side, self._face = int(meta["side"]), float(meta["face"])
         except (KeyError, TypeError, RuntimeError) as reason:
             raise InputError(f"not weights of this network: {reason}", file=path) from None
-        self._template = arrays.pop("template")
-        self._shape = ShapeModel(**arrays)
         self._net, self._state = net.eval(), {"bins": self.bins, "plan": meta["plan"]}
+
+    def _plan(self, budget: str) -> budgets.Plan:
+        return budgets.plan(budget, self._steps)
+
+    def _network(self, plan: budgets.Plan) -> nn.Module:
+        return DenseRegNet(plan, self.bins)
+
+    def _training(self, net: nn.Module, plan: budgets.Plan) -> LightningModule:
+        return DenseRegTraining(net, rate=plan.rate, kernel_rate=plan.kernel_rate, positions=plan.positions)
 
     def _learn_geometry(self, train: Sequence[Sample], side: int) -> None:
         """Template landmarks, shape model, and the size of a face in a training image."""
@@ -160,7 +178,7 @@ class DenseReg:
         areas = [np.isfinite(sample.target["uv"][..., 0]).sum() for sample in samples]
         self._side, self._face = side, float(np.sqrt(np.median(areas)))
 
-    def _ready(self) -> DenseRegNet:
+    def _ready(self) -> nn.Module:
         if self._net is None:
             raise InputError("the method is neither fitted nor loaded")
         return self._net
@@ -176,30 +194,39 @@ class DenseReg:
         assert part is not None
         return part.float().softmax(1)[0, 1].cpu().numpy()
 
-    def _fields(self, net: DenseRegNet, images: np.ndarray, decode: Decode) -> np.ndarray:
-        """(N, S, S, 3) uint8 -> (N, S, S, 2) float32 template coordinates, NaN on the background."""
-        maps = decode_maps(self._maps(net, images), images.shape[1:3], mode=decode)
-        return maps.u.movedim(1, -1).float().cpu().numpy()
+    def _answers(self, net: nn.Module, images: np.ndarray, decode: Decode) -> list[dict[str, np.ndarray]]:
+        """(N, S, S, 3) uint8 -> for each image what the network says: `uv` (S, S, 2) float32, NaN on the background."""
+        return [{"uv": field} for field in decoded(self._maps(net, images), images.shape[1:3], decode)]
 
-    def _maps(self, net: DenseRegNet, images: np.ndarray) -> QuantOutput:
+    def _maps(self, net: nn.Module, images: np.ndarray) -> QuantOutput:
         """(N, H, W, 3) uint8 -> the head's maps at the trunk's stride, on the device."""
         return next(predict_batches(net, [np.ascontiguousarray(images)]))
 
+    def _landmarks(self, answer: Arrays, *, refine: bool) -> tuple[np.ndarray, np.ndarray]:
+        """`points` (P, 2) px of the crop and `found` (P,) of an answer."""
+        return read_landmarks(answer["uv"], self._template, refine=refine)
+
     def _read(
-        self, image: np.ndarray, crop: Crop | None, field: np.ndarray | None, *, pca: bool, refine: bool
-    ) -> Arrays:
+        self, image: np.ndarray, crop: Crop | None, answer: Arrays | None, *, pca: bool, refine: bool
+    ) -> dict[str, np.ndarray]:
         height, width = image.shape[:2]
         count = len(self._template)
-        if crop is None or field is None:
+        if crop is None or answer is None:
             return {
                 "uv": np.full((height, width, 2), np.nan, np.float32),
                 "points": np.full((count, 2), np.nan),
                 "found": np.zeros(count, np.bool_),
             }
-        points, found = read_landmarks(field, self._template, refine=refine)
+        field = answer["uv"]
+        points, found = self._landmarks(answer, refine=refine)
         if pca:
             assert self._shape is not None
             points = self._shape.reconstruct(points)
         if crop.image is not image:
             field, points = crop.field_to_image(field, height, width), crop.points_to_image(points)
         return {"uv": field, "points": points, "found": found}
+
+
+def decoded(output: QuantOutput, size: tuple[int, ...], decode: Decode) -> np.ndarray:
+    """Maps -> (N, H, W, 2) float32 template coordinates at image scale `size`, NaN on the background."""
+    return decode_maps(output, size, mode=decode).u.movedim(1, -1).float().cpu().numpy()

@@ -18,17 +18,25 @@ from core_train.backbones import DilatedResNet101, Hourglass, SmallUNet
 from face_densereg.budgets import Plan
 
 
-def trunk(plan: Plan) -> nn.Module:
-    """The fully convolutional trunk of a plan; it maps folded images to (N, C, H / stride, W / stride)."""
+def trunk(plan: Plan, extra: int = 0) -> nn.Module:
+    """The fully convolutional trunk of a plan; it maps folded images to (N, C, H / stride, W / stride).
+
+    `extra`: channels that come with the folded image. Raises ValueError for a ResNet with any.
+    """
+    channels = 3 * plan.fold**2 + extra
     if plan.trunk == "unet":
         width = plan.width
         return SmallUNet(
             (width, 2 * width, 4 * width, 6 * width),
             (0, 1, 1, 2),
             out_stage=0 if plan.fold > 1 else 1,
-            in_channels=3 * plan.fold**2,
+            in_channels=channels,
         )
-    return Hourglass(plan.width) if plan.trunk == "hourglass" else DilatedResNet101()
+    if plan.trunk == "hourglass":
+        return Hourglass(plan.width, in_channels=channels)
+    if extra:
+        raise ValueError("the ResNet takes images alone")
+    return DilatedResNet101()
 
 
 class DenseRegNet(nn.Module):
@@ -50,7 +58,7 @@ class DenseRegNet(nn.Module):
 class DenseRegTraining(LightningModule):
     """Cross entropy and weighted smooth L1 at image scale (Sec. 4 and 5.1)."""
 
-    def __init__(self, net: DenseRegNet, *, rate: float, kernel_rate: float | None, positions: int | None) -> None:
+    def __init__(self, net: nn.Module, *, rate: float, kernel_rate: float | None, positions: int | None) -> None:
         super().__init__()
         self.net, self.rate, self.kernel_rate, self.positions = net, rate, kernel_rate, positions
 
