@@ -65,6 +65,23 @@ def test_a_second_run_answers_from_the_cache_and_adds_nothing(checkout, bench, m
     assert len(log.read_text().splitlines()) == 6
 
 
+def test_what_rows_must_share_is_drawn_from_the_number_of_the_run(checkout, bench, monkeypatch, tmp_path) -> None:
+    """A fit that asks for it gets that number, equal for all rows, and the very same split object every time."""
+    log = tmp_path / "log"
+    monkeypatch.setenv("FAKE_LOG", str(log))
+    checkout.edit(
+        "seed, budget, workdir):\n        self.seed = seed",
+        "seed, budget, workdir, repetition):\n        self.seed = seed",
+        checkout.parts,
+    )
+    checkout.edit('note(f"fit {self.noise} {seed}")', 'note(f"{repetition} {seed} {id(train)}")', checkout.parts)
+    assert bench("reproduce", "toy-table", "--seeds", "2").code == 0
+    repetitions, seeds, splits = zip(*(line.split() for line in log.read_text().splitlines()), strict=True)
+    assert sorted(repetitions) == ["0", "0", "1", "1"]
+    assert len(set(seeds)) == 4
+    assert len(set(splits)) == 1
+
+
 def test_changed_code_is_run_again_but_a_comment_is_not(checkout, bench, monkeypatch, tmp_path) -> None:
     log = tmp_path / "log"
     monkeypatch.setenv("FAKE_LOG", str(log))

@@ -90,6 +90,18 @@ WRONG = [
         "claims[1].pairs[1].worse",
     ),
     ('columns = ["auc", "fr"]', 'colums = ["auc", "fr"]', "unknown key 'colums'", "claims[1].pairs[1].colums"),
+    (
+        'columns = ["auc", "fr"]',
+        'columns = ["auc", "fr"]\nagainst = ["auc"]',
+        "2 columns, but 1 to compare them with",
+        "claims[1].pairs[1].against",
+    ),
+    (
+        'columns = ["auc", "fr"]',
+        'columns = ["auc"]\nagainst = ["fr"]',
+        "'auc' and 'fr' are measured in different ways",
+        "claims[1].pairs[1].against",
+    ),
     ('better = "higher"', 'better = "bigger"', "unknown value 'bigger'", "columns.fps.better"),
     ('unit = "frames per second"', "", "the key 'unit' is missing", "columns.fps"),
     ("[columns.auc]", "[budgets.huge]\n[columns.auc]", "unknown budget 'huge'", "budgets.huge"),

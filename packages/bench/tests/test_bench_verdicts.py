@@ -13,6 +13,7 @@ from bench.naming import recipe
 from bench.report import Measured, compare, measure, scale
 from bench.samples import Samples, array_name, load, save
 from bench.spec import Claim, Pair
+from bench.texts import evidence
 from bench.verdicts import judge
 from core_eval import InputError, Provenance, Result, holm
 
@@ -148,6 +149,27 @@ def test_a_clear_difference_holds_and_its_opposite_fails(laboratory) -> None:
     assert (forth.finding, back.finding) == ("holds", "fails")
     assert forth.comparisons[0].gain == pytest.approx(-back.comparisons[0].gain)
     assert forth.comparisons[0].low > 0 > back.comparisons[0].high
+
+
+def test_two_columns_of_one_metric_can_be_compared(laboratory) -> None:
+    """A model trained with few labels against another with many: the two stand in different columns."""
+    table = laboratory.table
+    laboratory.table = replace(table, columns={**table.columns, "more": replace(table.columns["auc"], key="more")})
+    for column, values in (("auc", errors(0)), ("more", 0.5 * errors(0))):
+        known = len(laboratory.results)
+        laboratory.add("Good", values)
+        laboratory.results[known:] = [one for one in laboratory.results[known:] if one.column == column]
+    found = {one.column: one.value for one in laboratory.results}
+    assert found["more"] > found["auc"]
+    forth = Claim("text", (Pair(("more",), ("Good",), ("Good",), ("auc",)),), True, "yes", "", ())
+    back = Claim("text", (Pair(("auc",), ("Good",), ("Good",), ("more",)),), True, "yes", "", ())
+    same = Claim("text", (Pair(("auc",), ("Good",), ("Good",)),), True, "yes", "", ())
+    measured = laboratory.measure(claims=(forth, back, same))
+    reports = judge(measured)
+    assert [report.finding for report in reports] == ["holds", "fails", "not testable"]
+    assert reports[0].comparisons[0].gain == pytest.approx(found["more"] - found["auc"])
+    titles = [measured.table.columns[key].title for key in ("more", "auc")]
+    assert evidence(reports[0], measured).startswith(" vs ".join(dict.fromkeys(titles)))
 
 
 def test_gain_is_positive_for_the_better_row_also_where_lower_is_better(laboratory) -> None:

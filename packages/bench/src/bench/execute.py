@@ -17,7 +17,7 @@ import numpy as np
 from bench import registry, samples, usage
 from bench.cache import Cache, Keys
 from bench.files import full_disk, locked, new_folder, read_json, write_json
-from bench.jobs import Job, Outcome, data_of, kept_arrays, keys_of, metrics_of
+from bench.jobs import Job, Outcome, data_of, kept_arrays, keys_of, metrics_of, split_of
 from bench.samples import Samples
 from bench.scoring import score_split
 from core_eval import (
@@ -95,11 +95,13 @@ def _train(job: Job, keys: Keys, store: Cache, say: Say) -> tuple[Method, dict[s
         work.mkdir(parents=True, exist_ok=True)
         with usage.measured() as cost, full_disk(work):
             method.fit(
-                train.split(run.train.split),
-                train.split(run.train.valid),
+                split_of(train, run.train.split),
+                split_of(train, run.train.valid),
                 seed=run.seed,
                 budget=run.budget,
                 workdir=work,
+                # Equal for all rows, as the seed is not: what systems that are compared must share is drawn from it.
+                **({"repetition": run.repetition} if registry.takes(method.fit, "repetition") else {}),
             )
         record = {
             "seconds": cost.seconds,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache as memoise
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from bench import cache as caches
 from bench import registry
@@ -13,7 +14,7 @@ from bench.cache import Keys
 from bench.plan import Run
 from bench.samples import Samples
 from bench.spec import Benchmark, MetricChoice, Table
-from core_eval import Dataset, Metric, Result
+from core_eval import Dataset, Metric, Result, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,17 @@ def dataset(name: str, place: Place, scored: bool) -> Dataset:
         {"cache": place.cache, "root": place.root if scored else None, "allow_partial": place.allow_partial},
     )
     return made
+
+
+def split_of(data: Dataset, name: str) -> Sequence[Sample]:
+    """A split, the same object every time: what a method keeps of it serves the next run of this process."""
+    known = _SPLITS.setdefault(data, {})
+    if name not in known:
+        known[name] = data.split(name)
+    return known[name]
+
+
+_SPLITS: WeakKeyDictionary[Dataset, dict[str, Sequence[Sample]]] = WeakKeyDictionary()
 
 
 def metric(choice: MetricChoice) -> Metric:

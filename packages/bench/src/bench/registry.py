@@ -115,6 +115,11 @@ def check_options(function: Factory, options: Mapping[str, Any], owner: str) -> 
             raise InputError(f"{owner} needs the option {name!r}", field=name)
 
 
+def takes(function: Factory, name: str) -> bool:
+    """Whether a function has a parameter of that name."""
+    return name in inspect.signature(function).parameters
+
+
 def _options(signature: inspect.Signature) -> Iterable[str]:
     """Keyword options; what comes before them (``self``, the inputs of `predict`) is not one."""
     keyword = inspect.Parameter.KEYWORD_ONLY

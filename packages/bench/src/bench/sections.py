@@ -220,7 +220,7 @@ def _comparisons(reports: Sequence[ClaimReport], one: Measured) -> Grid:
                     str(number),
                     comparison.better,
                     comparison.worse,
-                    column.title,
+                    texts.place(comparison, one),
                     texts.gain(comparison, texts.decimals(one, column)),
                     texts.p_value(comparison),
                     f"{comparison.n} in {comparison.groups}",

@@ -129,11 +129,20 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Every row of `better` is compared with every row of `worse` in every column."""
+    """Every row of `better` is compared with every row of `worse` in every column.
+
+    `against`: columns of the worse rows, one for each of `columns`; empty where they are the same.
+    """
 
     columns: tuple[str, ...]
     better: tuple[str, ...]
     worse: tuple[str, ...]
+    against: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """(column of the better rows, column of the worse ones)."""
+        return tuple(zip(self.columns, self.against or self.columns, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

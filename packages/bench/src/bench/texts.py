@@ -87,6 +87,12 @@ def p_value(comparison: Comparison) -> str:
     return "p < 0.001" if comparison.p_value < 0.001 else f"p = {comparison.p_value:.3f}"
 
 
+def place(comparison: Comparison, measured: Measured) -> str:
+    """The column of a comparison; both where the sides stand in different ones."""
+    titles = (measured.table.columns[key].title for key in (comparison.column, comparison.against))
+    return " vs ".join(dict.fromkeys(titles))
+
+
 def evidence(report: ClaimReport, measured: Measured) -> str:
     """The weakest tested comparison of a claim in one line; empty if none was tested."""
     weakest = report.weakest
@@ -97,7 +103,7 @@ def evidence(report: ClaimReport, measured: Measured) -> str:
     seeds = weakest.seeds
     number_of_seeds = str(seeds[0]) if seeds[0] == seeds[1] else f"{seeds[0]} and {seeds[1]}"
     return (
-        f"{column.title}: {weakest.better} vs {weakest.worse} {gain(weakest, places)}, {p_value(weakest)}, "
+        f"{place(weakest, measured)}: {weakest.better} vs {weakest.worse} {gain(weakest, places)}, {p_value(weakest)}, "
         f"n = {weakest.n}, seeds {number_of_seeds}"
     )
 

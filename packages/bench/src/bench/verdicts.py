@@ -16,15 +16,21 @@ from core_eval import Paired, holm, paired_bootstrap
 Finding = Literal["holds", "fails", "undecided", "not run", "not testable"]
 LEVEL = 0.05
 SMALLEST_REPLICATES = 2000
+Key = tuple[str, str, str, str]
+"""(better row, worse row, column of the better, column of the worse)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One pair of rows in one column; `gain`, in the column's unit, is positive where `better` really is better."""
+    """One pair of rows in one column; `gain`, in the column's unit, is positive where `better` really is better.
+
+    `against` is the column of the worse row, mostly the same.
+    """
 
     better: str
     worse: str
     column: str
+    against: str
     finding: Finding
     gain: float | None = None
     low: float | None = None
@@ -75,30 +81,32 @@ def judge(measured: Measured) -> tuple[ClaimReport, ...]:
     return tuple(reports)
 
 
-def _comparisons(measured: Measured, claim: Claim) -> Iterator[tuple[str, str, str]]:
-    """(better, worse, column) where both rows could have a value; blanks on either side are skipped."""
+def _comparisons(measured: Measured, claim: Claim) -> Iterator[Key]:
+    """What could have a value on both sides; blanks on either side are skipped."""
     table, seen = measured.table, set()
     for pair in claim.pairs:
-        for column in pair.columns:
+        for column, against in pair.places:
             for first in pair.better:
                 for second in pair.worse:
-                    key = (first, second, column)
-                    fills = all(table.fills(table.rows[row], table.columns[column]) for row in (first, second))
-                    if first != second and fills and key not in seen:
+                    key = (first, second, column, against)
+                    sides = ((first, column), (second, against))
+                    fills = all(table.fills(table.rows[row], table.columns[place]) for row, place in sides)
+                    if sides[0] != sides[1] and fills and key not in seen:
                         seen.add(key)
                         yield key
 
 
-def _test(measured: Measured, key: tuple[str, str, str], replicates: int) -> Paired | None:
+def _test(measured: Measured, key: Key, replicates: int) -> Paired | None:
     """Test one comparison; None unless both cells were measured alike on the same samples, and these are kept."""
-    first, second = (measured.cell(row, key[2]) for row in key[:2])
+    first, second = measured.cell(key[0], key[2]), measured.cell(key[1], key[3])
     metric = measured.metric(key[2])
     if metric is None or not _same_way(first, second):
         return None
     a, b = (contributions(cell, metric.name, measured.load) for cell in (first, second))
     if a is None or b is None or a.ids != b.ids:
         return None
-    rng = np.random.default_rng(seed("claim", measured.table.id, *key, measured.data, measured.budget))
+    named = key[:3] if key[2] == key[3] else key
+    rng = np.random.default_rng(seed("claim", measured.table.id, *named, measured.data, measured.budget))
     return paired_bootstrap(a.values, b.values, a.groups, metric.reduce, rng, replicates=replicates, terms=metric.terms)
 
 
@@ -111,9 +119,7 @@ def _same_way(*cells: Cell) -> bool:
     return all(cell.status == "measured" for cell in cells) and len(ways) == 1
 
 
-def _comparison(
-    measured: Measured, key: tuple[str, str, str], test: Paired | None, adjusted: float | None
-) -> Comparison:
+def _comparison(measured: Measured, key: Key, test: Paired | None, adjusted: float | None) -> Comparison:
     if test is None or adjusted is None:
         return Comparison(*key, finding="not run")
     column, metric = measured.table.columns[key[2]], measured.metric(key[2])
