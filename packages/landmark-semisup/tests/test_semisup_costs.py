@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core_eval import InputError
-from landmark_semisup.budgets import TASKS
 from landmark_semisup.costs import (
     classification_cost,
     heatmap_cost,
@@ -20,7 +19,8 @@ from landmark_semisup.costs import (
     transformation_cost,
     within,
 )
-from landmark_semisup.training import draw_transforms, transform_images
+from landmark_semisup.tasks import TASKS
+from landmark_semisup.transforms import draw_transforms, transform_images
 
 
 def soft_argmax_naive(maps, beta):

@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from core_eval import InputError
-from landmark_semisup.budgets import PLANS, TASKS, plan, task
-from landmark_semisup.networks import NETWORKS, CommMT, HeatmapMT, SeqMT, Size
+from landmark_semisup.budgets import PLANS, plan
+from landmark_semisup.networks import CommMT, HeatmapMT, SeqMT, Size
+from landmark_semisup.rcn import NETWORKS
+from landmark_semisup.tasks import TASKS, task
 
 SMALL = replace(PLANS["smoke"], maps=4)
-SIZE = Size(height=16, width=24, points=5, classes=3)
+SIZE = Size(height=16, width=24, points=5, classes=(3,))
 
 
 @pytest.fixture(autouse=True)
@@ -30,19 +32,19 @@ def test_shapes(name, fold):
     assert answer.points.shape == (2, 5, 2)
     assert (answer.points >= -0.5).all()
     assert (answer.points <= torch.tensor([23.5, 15.5])).all()
-    assert answer.logits.shape == (2, 3)
+    assert [logits.shape for logits in answer.logits] == [(2, 3)]
     if name != "comm-mt":
         assert answer.maps.shape == (2, 5, 16, 24), "maps keep the image's size"
-    assert NETWORKS[name](TASKS["blocks"], SMALL, replace(SIZE, classes=0))(images()).logits is None
+    assert NETWORKS[name](TASKS["blocks"], SMALL, replace(SIZE, classes=()))(images()).logits == ()
 
 
 @pytest.mark.parametrize(("name", "kernel", "maps", "landmarks"), [("blocks", 9, 8, 5), ("shapes", 7, 16, 2)])
 def test_printed_architecture(name, kernel, maps, landmarks):
-    net = SeqMT(TASKS[name], PLANS["paper"], Size(60, 60, landmarks, 15))
+    net = SeqMT(TASKS[name], PLANS["paper"], Size(60, 60, landmarks, (15,)))
     shapes = [tuple(layer.weight.shape) for layer in net.localiser if hasattr(layer, "weight")]
     large = (maps, maps, kernel, kernel)
     assert shapes == [(maps, 1, kernel, kernel), *[large] * 5, (maps, maps, 1, 1), (landmarks, maps, 1, 1)]
-    widths = [layer.out_features for layer in net.classifier if isinstance(layer, torch.nn.Linear)]
+    widths = [layer.out_features for layer in net.classifier[0] if isinstance(layer, torch.nn.Linear)]
     assert widths == {"blocks": [256, 256, 15], "shapes": [40, 15]}[name]
 
 
@@ -50,7 +52,7 @@ def test_the_class_of_seq_mt_comes_from_the_landmarks_alone():
     net = SeqMT(TASKS["blocks"], SMALL, SIZE).eval()
     answer = net(images())
     torch.testing.assert_close(net.classify(answer.points), answer.logits)
-    answer.logits.sum().backward()
+    answer.logits[0].sum().backward()
     assert net.localiser[0].weight.grad.abs().sum() > 0, "and teaches the localiser"
 
 
@@ -59,7 +61,7 @@ def test_the_class_of_heatmap_mt_comes_from_the_maps_and_teaches_the_localiser()
     answer = net(images())
     assert not answer.points.requires_grad
     torch.testing.assert_close(answer.points, answer.points.round())
-    answer.logits.sum().backward()
+    answer.logits[0].sum().backward()
     assert net.localiser[0].weight.grad.abs().sum() > 0
     place = answer.maps[0, 2].flatten().argmax().item()
     assert answer.points[0, 2].tolist() == [place % 24, place // 24]
@@ -68,7 +70,7 @@ def test_the_class_of_heatmap_mt_comes_from_the_maps_and_teaches_the_localiser()
 def test_landmarks_of_comm_mt_do_not_depend_on_the_classifier():
     net = CommMT(TASKS["blocks"], SMALL, SIZE).eval()
     net(images()).points.sum().backward()
-    assert net.classifier.weight.grad is None
+    assert net.classifier[0].weight.grad is None
     assert net.shared[0].weight.grad.abs().sum() > 0
 
 
@@ -89,6 +91,6 @@ def test_images_that_a_network_cannot_keep_are_refused():
     with pytest.raises(InputError, match="vanish"):
         HeatmapMT(TASKS["blocks"], SMALL, replace(SIZE, height=4))
     with pytest.raises(InputError, match="unknown budget"):
-        plan("huge")
+        plan("huge", "blocks")
     with pytest.raises(InputError, match="unknown task"):
         task("dots")

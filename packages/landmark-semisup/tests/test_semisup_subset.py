@@ -31,6 +31,27 @@ def test_a_seed_names_its_subset():
     assert (one & other).sum() < 0.3 * one.sum()
 
 
+def test_a_smaller_subset_lies_in_a_larger_one():
+    few, many = (annotated_subset(LABELS, fraction, 3) for fraction in (0.05, 0.2))
+    assert many[few].all()
+
+
+def test_combinations_of_classes_are_balanced():
+    images = np.arange(3200)
+    labels = np.stack([images % 6, images % 5], 1)
+    counts = np.unique(labels[annotated_subset(labels, 0.05, 1)], axis=0, return_counts=True)[1]
+    assert len(counts) == 30
+    assert np.ptp(counts) <= 1
+
+
+def test_images_of_a_class_are_drawn_evenly():
+    """Each has the same chance, whatever its place in the split."""
+    labels = np.arange(40) % 2
+    kept = sum(annotated_subset(labels, 0.25, draw).astype(int) for draw in range(400))
+    assert kept.sum() == 4000
+    assert np.abs(kept - 100).max() < 45  # five standard deviations of a binomial
+
+
 def test_no_annotation_at_all_can_be_asked_for():
     assert not annotated_subset(LABELS, 0.0, 1).any()
 

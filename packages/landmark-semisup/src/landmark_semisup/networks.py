@@ -1,6 +1,7 @@
 """The three networks of the paper's comparison: Seq-MT (Fig. 1), Comm-MT (Fig. 6), Heatmap-MT (Fig. 8).
 
-Axis letters: N images, P landmarks, C classes, H rows, W columns.
+Axis letters: N images, P landmarks, C classes, H rows, W columns. A classifier has a branch for each kind of class
+(Sec. 4.4: emotion and camera).
 """
 
 from __future__ import annotations
@@ -12,28 +13,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core_eval import InputError
-from landmark_semisup.budgets import Plan, Task
+from landmark_semisup.budgets import Plan
 from landmark_semisup.costs import soft_argmax
+from landmark_semisup.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a network says of images: `points` (N, P, 2) px float32; `logits` (N, C), None without classes; `maps`
-    (N, P, H, W) before any softmax, None for Comm-MT."""
+    """What a network says of images: `points` (N, P, 2) px float32; `logits` (N, C) of each branch, none without
+    classes; `maps` (N, P, H, W) before any softmax, None for Comm-MT."""
 
     points: Tensor
-    logits: Tensor | None
+    logits: tuple[Tensor, ...]
     maps: Tensor | None
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of images and answers: `height` H and `width` W in px, `points` P, `classes` C (0: no classifier)."""
+    """Of images and answers: `height` H and `width` W in px, `points` P, `classes` C of each branch."""
 
     height: int
     width: int
     points: int
-    classes: int
+    classes: tuple[int, ...]
 
 
 class Network(nn.Module):
@@ -46,7 +48,7 @@ class Network(nn.Module):
                 f"the network keeps images whose sides are multiples of {plan.fold} px, not {size.width}x{size.height}",
                 field="image",
             )
-        self.task, self.fold, self.size = task, plan.fold, size
+        self.task, self.plan, self.fold, self.size = task, plan, plan.fold, size
         self.kernel, self.maps = plan.kernel or task.kernel, plan.maps or task.maps
 
     def pixels(self, images: Tensor) -> Tensor:
@@ -76,7 +78,8 @@ class Network(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
 
 class SeqMT(Network):
@@ -85,7 +88,7 @@ class SeqMT(Network):
     def __init__(self, task: Task, plan: Plan, size: Size) -> None:
         super().__init__(task, plan, size)
         self.localiser = self.landmark_maps()
-        self.classifier = dense(2 * size.points, task, size.classes) if size.classes else None
+        self.classifier = nn.ModuleList(dense(2 * size.points, task, classes) for classes in size.classes)
         self.start()
 
     def forward(self, images: Tensor) -> Answer:
@@ -95,13 +98,11 @@ class SeqMT(Network):
             points = soft_argmax(maps, self.task.beta)
         return Answer(points, self.classify(points), maps)
 
-    def classify(self, points: Tensor) -> Tensor | None:
-        """(N, P, 2) px -> (N, C); the classifier sees places in [-1, 1] about the centre of the image."""
-        if self.classifier is None:
-            return None
+    def classify(self, points: Tensor) -> tuple[Tensor, ...]:
+        """(N, P, 2) px -> (N, C) of each branch, which sees places in [-1, 1] about the centre of the image."""
         side = torch.tensor([self.size.width, self.size.height], dtype=points.dtype, device=points.device)
-        logits: Tensor = self.classifier(((points + 0.5) / side * 2 - 1).flatten(1))
-        return logits
+        places = ((points + 0.5) / side * 2 - 1).flatten(1)
+        return tuple(branch(places) for branch in self.classifier)
 
 
 class CommMT(Network):
@@ -122,7 +123,7 @@ class CommMT(Network):
             flat = width
         self.hidden = nn.Sequential(*hidden)
         self.landmarks = nn.Linear(flat, 2 * size.points)
-        self.classifier = nn.Linear(flat, size.classes) if size.classes else None
+        self.classifier = nn.ModuleList(nn.Linear(flat, classes) for classes in size.classes)
         self.start()
 
     def forward(self, images: Tensor) -> Answer:
@@ -131,7 +132,7 @@ class CommMT(Network):
         features = self.hidden(self.shared(self.pixels(images) / self.task.white))
         share = self.landmarks(features).float().sigmoid().view(-1, self.size.points, 2)
         side = torch.tensor([self.size.width, self.size.height], dtype=share.dtype, device=share.device)
-        return Answer(share * side - 0.5, self.classifier(features) if self.classifier else None, None)
+        return Answer(share * side - 0.5, tuple(branch(features) for branch in self.classifier), None)
 
 
 class HeatmapMT(Network):
@@ -140,16 +141,19 @@ class HeatmapMT(Network):
     def __init__(self, task: Task, plan: Plan, size: Size) -> None:
         super().__init__(task, plan, size)
         self.localiser = self.landmark_maps()
-        self.classifier: nn.Sequential | None = None
+        self.pooled: nn.Sequential | None = None
+        flat = 0
         if size.classes:
             modules: list[nn.Module] = []
             channels, height, width = size.points, size.height, size.width
             for _ in range(3):
                 modules += [nn.MaxPool2d(2), nn.Conv2d(channels, 16, 3, padding="same"), nn.ReLU()]
                 channels, height, width = 16, height // 2, width // 2
-            if not height * width:
+            flat = 16 * height * width
+            if not flat:
                 raise InputError(f"images of {size.width}x{size.height} px vanish in the pooling", field="image")
-            self.classifier = nn.Sequential(*modules, nn.Flatten(), dense(16 * height * width, task, size.classes))
+            self.pooled = nn.Sequential(*modules, nn.Flatten())
+        self.classifier = nn.ModuleList(dense(flat, task, classes) for classes in size.classes)
         self.start()
 
     def forward(self, images: Tensor) -> Answer:
@@ -158,7 +162,8 @@ class HeatmapMT(Network):
         place = maps.detach().float().flatten(2).argmax(-1)
         width = maps.shape[-1]
         points = torch.stack([place % width, place // width], -1).float()
-        return Answer(points, self.classifier(maps) if self.classifier else None, maps)
+        features = maps if self.pooled is None else self.pooled(maps)
+        return Answer(points, tuple(branch(features) for branch in self.classifier), maps)
 
 
 def dense(inputs: int, task: Task, classes: int) -> nn.Sequential:
@@ -168,6 +173,3 @@ def dense(inputs: int, task: Task, classes: int) -> nn.Sequential:
         modules += [nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(task.dropout)]
         inputs = width
     return nn.Sequential(*modules, nn.Linear(inputs, classes))
-
-
-NETWORKS: dict[str, type[Network]] = {"seq-mt": SeqMT, "comm-mt": CommMT, "heatmap-mt": HeatmapMT}

@@ -9,16 +9,16 @@ from core_eval import InputError
 from core_train import numpy_generator
 
 
-def annotated_subset(labels: NDArray[np.integer], fraction: float, seed: int) -> NDArray[np.bool_]:
-    """Draw round(fraction N) images as evenly over the classes as they allow (footnote 3), anew for every seed.
+def annotated_subset(labels: NDArray[np.integer], fraction: float, draw: int) -> NDArray[np.bool_]:
+    """Keep round(fraction N) images, as even over the classes as they allow (footnote 3).
 
-    A class gets its share or all it has; what is left over goes to classes in random order. A subset of a smaller
-    fraction with the same seed is not contained in that of a larger one.
+    All images are put in one order: rounds in which every class that has images left gives one, both drawn at random;
+    the first are kept. So with one number of draw a smaller subset lies in a larger one.
 
     Args:
-        labels: (N,) classes.
+        labels: (N,) classes, or (N, B) for B kinds of classes: then their combinations are balanced.
         fraction: in [0, 1].
-        seed: names the draw.
+        draw: number of the draw. Nothing else enters, so all systems can be given the same subset.
 
     Returns: (N,) bool, true where the annotation is kept.
 
@@ -27,24 +27,23 @@ def annotated_subset(labels: NDArray[np.integer], fraction: float, seed: int) ->
     if not 0 <= fraction <= 1:
         raise InputError(f"a fraction lies in [0, 1], got {fraction}", field="fraction")
     total = round(fraction * len(labels))
-    classes, index = np.unique(labels, return_inverse=True)
+    _, index = np.unique(labels, return_inverse=True, axis=0)
+    index = index.reshape(-1)
+    count = int(index.max(initial=-1)) + 1
     keep = np.zeros(len(labels), np.bool_)
     if not total:
         if fraction:
             raise InputError(f"a fraction of {fraction} of {len(labels)} images annotates none", field="fraction")
         return keep
-    if total < len(classes):
+    if total < count:
         raise InputError(
-            f"a fraction of {fraction} of {len(labels)} images annotates {total}, not all {len(classes)} classes",
+            f"a fraction of {fraction} of {len(labels)} images annotates {total}, not all {count} classes",
             field="fraction",
         )
-    generator = numpy_generator(seed, "annotated")
-    members = [generator.permutation(np.flatnonzero(index == number)) for number in range(len(classes))]
-    counts = np.zeros(len(classes), np.int64)
-    sizes = np.array([len(found) for found in members])
-    while counts.sum() < total:  # one round: every class that has images left gets one, the last round only some
-        able = generator.permutation(np.flatnonzero(counts < sizes))
-        counts[able[: total - counts.sum()]] += 1
-    for found, count in zip(members, counts, strict=True):
-        keep[found[:count]] = True
+    generator = numpy_generator("annotated", draw)
+    turn = np.empty(len(labels), np.int64)  # the round in which an image is given
+    for number in range(count):
+        members = np.flatnonzero(index == number)
+        turn[members] = generator.permutation(len(members))
+    keep[np.lexsort((generator.random(len(labels)), turn))[:total]] = True
     return keep

@@ -1,4 +1,4 @@
-"""Batches of annotated and other images, and the training step: eq. 3 and 4 put together.
+"""The training step, eq. 3 and 4 put together, and the validation error.
 
 Axis letters: N images, P landmarks, C classes, H rows, W columns.
 """
@@ -6,102 +6,21 @@ Axis letters: N images, P landmarks, C classes, H rows, W columns.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
-from numpy.typing import NDArray
 from torch import Tensor
 
 from core_eval import InputError
-from core_train import EpochSampler, numpy_generator, predict_batches
-from core_train.augment import random_affines
+from core_train import predict_batches
 from landmark_semisup.arrays import Images
-from landmark_semisup.budgets import Task
 from landmark_semisup.costs import classification_cost, heatmap_cost, landmark_cost, transformation_cost
 from landmark_semisup.networks import HeatmapMT, Network
 
 CHUNK = 64
-
-
-class SemiBatches:
-    """Batches that are a function of the step: `batch` annotated images, then as many others if a cost uses them.
-
-    Both are shuffled on their own, so that every step has annotated images however few there are. The others' landmarks
-    do not leave this class: `annotated` is false for them and `points` is zero.
-
-    Args:
-        images: all training images.
-        annotated: (N,) bool, whose landmarks may be used.
-        costs: letters of L, C and T.
-        task: range of T.
-        batch: of each kind.
-        seed: names the order and the transformations.
-    """
-
-    def __init__(
-        self, images: Images, annotated: NDArray[np.bool_], costs: frozenset[str], task: Task, batch: int, seed: int
-    ) -> None:
-        self._images, self._task, self._seed, self._transform = images, task, seed, "T" in costs
-        self._with = np.flatnonzero(annotated)
-        self._others = np.flatnonzero(~annotated) if costs & {"C", "T"} else self._with[:0]
-        self._samplers = [
-            EpochSampler(len(part), batch, seed, name) if len(part) else None
-            for name, part in (("annotated", self._with), ("others", self._others))
-        ]
-
-    def __len__(self) -> int:
-        """Batches until all images of the larger kind have been seen."""
-        return max(len(sampler) for sampler in self._samplers if sampler is not None)
-
-    def batch(self, step: int) -> dict[str, Tensor]:
-        """`image` (N, H, W, 1), `points` (N, P, 2), `annotated` (N, P), `label` (N,) if there are classes; with cost T,
-        `moved` images and their `matrices` (., 2, 3) for the last images of the batch, which have no annotation."""
-        with_, others = self._samplers
-        first = self._with[with_.indices(step)] if with_ is not None else self._with
-        second = self._others[others.indices(step)] if others is not None else self._others
-        chosen, images = np.concatenate([first, second]), self._images
-        known = images.visible[chosen] & (np.arange(len(chosen)) < len(first))[:, None]
-        arrays: dict[str, np.ndarray] = {
-            "image": images.image[chosen],
-            "points": np.where(known[..., None], images.points[chosen], 0),
-            "annotated": known,
-        }
-        if images.label is not None:
-            arrays["label"] = images.label[chosen]
-        if self._transform and len(second):
-            generator = numpy_generator(self._seed, "transform", step)
-            matrices = draw_transforms(generator, len(second), images.image.shape[1:3], self._task)
-            arrays["moved"] = transform_images(images.image[second], matrices)
-            arrays["matrices"] = matrices.astype(np.float32)
-        return {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()}
-
-
-def draw_transforms(generator: np.random.Generator, count: int, size: tuple[int, ...], task: Task) -> np.ndarray:
-    """(N, 2, 3) float64 similarity transforms about the centre of an image of `size` (H, W), in the task's range."""
-    height, width = size
-    return random_affines(
-        generator,
-        count,
-        (height, width),
-        (height, width),
-        scale=task.scale,
-        rotation=task.rotation,
-        shift=task.shift,
-    )
-
-
-def transform_images(images: NDArray[np.uint8], matrices: np.ndarray) -> NDArray[np.uint8]:
-    """T of images (N, H, W, 1), bilinear; what comes from outside repeats the border, black where that is black."""
-    moved = np.empty_like(images)
-    for image, matrix, out in zip(images, matrices, moved, strict=True):
-        out[..., 0] = cv2.warpAffine(
-            image[..., 0], matrix, image.shape[1::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-    return moved
 
 
 class SemiTraining(LightningModule):
@@ -155,8 +74,8 @@ class SemiTraining(LightningModule):
                 cost = landmark_cost(answer.points[:count], batch["points"], batch["annotated"])
                 total = total + task.landmark * cost
             if "C" in self.costs:
-                assert answer.logits is not None
-                total = total + classification_cost(answer.logits[:count], batch["label"])
+                for logits, label in zip(answer.logits, batch["label"].unbind(1), strict=True):
+                    total = total + classification_cost(logits[:count], label)
             if moved is not None:
                 points, size = answer.points[count - len(moved) : count], (images.shape[1], images.shape[2])
                 cost = transformation_cost(points, answer.points[count:], batch["matrices"], size)
@@ -190,15 +109,17 @@ class SemiTraining(LightningModule):
             self.waited.add_(1)
 
 
-def validation(images: Images, landmarks: bool) -> Callable[[Network], float]:
-    """The validation error of a network: mean distance, px, of visible landmarks, or the share of wrong classes.
+def validation(images: Images, landmarks: bool, classes: Sequence[str] = ()) -> Callable[[Network], float]:
+    """The validation error of a network: mean distance, px, of known landmarks, or the share of wrong `classes`.
 
     Raises `InputError` if the images lack what it is measured with.
     """
-    if landmarks and not images.visible.any():
+    if landmarks and not images.known.any():
         raise InputError("no landmark of the validation images is visible", field="visible")
-    if not landmarks and images.label is None:
-        raise InputError("the validation images have no classes", field="label")
+    if not landmarks:
+        for key in classes:
+            if key not in images.labels:
+                raise InputError("the validation images have no classes", field=key)
 
     def error(net: Network) -> float:
         parts = [images.image[start : start + CHUNK] for start in range(0, len(images.image), CHUNK)]
@@ -206,8 +127,12 @@ def validation(images: Images, landmarks: bool) -> Callable[[Network], float]:
         if landmarks:
             points = torch.cat([answer.points for answer in answers]).float().cpu().numpy()
             distance = np.linalg.norm(points - images.points, axis=-1)
-            return float(distance[images.visible].mean())
-        logits = torch.cat([answer.logits for answer in answers]).float().cpu().numpy()
-        return float((logits.argmax(1) != images.label).mean())
+            return float(distance[images.known].mean())
+        wrong = [
+            torch.cat([answer.logits[branch] for answer in answers]).float().cpu().numpy().argmax(1)
+            != images.labels[key]
+            for branch, key in enumerate(classes)
+        ]
+        return float(np.mean(wrong))
 
     return error
