@@ -6,6 +6,7 @@ from core_eval import LazyFactory
 
 DATASETS: dict[str, LazyFactory] = {
     "blocks": LazyFactory("data_synth.figures.dataset:blocks_set"),
+    "h36m": LazyFactory("data_synth.bodies.dataset:stand_in_h36m"),
     "multipie": LazyFactory("data_synth.emotions.dataset:multipie"),
     "shapes": LazyFactory("data_synth.figures.dataset:shapes_set"),
     "stand-in-300w": LazyFactory("data_synth.faces.dataset:stand_in_300w"),
