@@ -53,3 +53,9 @@ def plan(budget: str, steps: int | None = None) -> Plan:
     if budget not in PLANS:
         raise InputError(f"unknown budget {budget!r}; known: {', '.join(PLANS)}", field="budget")
     return PLANS[budget] if steps is None else replace(PLANS[budget], steps=steps)
+
+
+def cascade_plan(budget: str, steps: int | None = None) -> Plan:
+    """The plan of the cascade's two networks: two hourglasses where the budget's trunk is not a U-Net (Sec. 5.1)."""
+    chosen = plan(budget, steps)
+    return replace(chosen, trunk="hourglass", width=256) if chosen.trunk == "resnet101" else chosen

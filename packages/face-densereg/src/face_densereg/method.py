@@ -133,15 +133,9 @@ class DenseReg:
     def save(self, path: Path) -> None:
         """Write weights, template landmarks and shape model into the folder `path`."""
         net = self._ready()
-        assert self._shape is not None
-        geometry = {
-            "geometry.template": self._template,
-            "geometry.mean": self._shape.mean,
-            "geometry.modes": self._shape.modes,
-            "geometry.deviations": self._shape.deviations,
-        }
-        tensors = dict(net.state_dict()) | {name: torch.from_numpy(value) for name, value in geometry.items()}
-        save_weights(path, tensors, {**self._state, "side": self._side, "face": self._face})
+        geometry = {f"geometry.{name}": torch.from_numpy(value) for name, value in self._geometry().items()}
+        meta = {**self._state, "side": self._side, "face": self._face}
+        save_weights(path, dict(net.state_dict()) | geometry, meta)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote. Raises `InputError` for anything else, or for another number of bins."""
@@ -149,17 +143,24 @@ class DenseReg:
         try:
             if meta["bins"] != self.bins:
                 raise InputError(f"the weights have {meta['bins']} bins, not {self.bins}", file=path, field="bins")
-            arrays = {
-                name: tensors.pop(f"geometry.{name}").numpy() for name in ("template", "mean", "modes", "deviations")
-            }
-            self._template = arrays.pop("template")
-            self._shape = ShapeModel(**arrays)
+            stored = [name for name in tensors if name.startswith("geometry.")]
+            self._set_geometry({name.removeprefix("geometry."): tensors.pop(name).numpy() for name in stored})
             net = self._network(budgets.Plan(**meta["plan"]))
             net.load_state_dict(tensors)
             self._side, self._face = int(meta["side"]), float(meta["face"])
         except (KeyError, TypeError, RuntimeError) as reason:
             raise InputError(f"not weights of this network: {reason}", file=path) from None
         self._net, self._state = net.eval(), {"bins": self.bins, "plan": meta["plan"]}
+
+    def _geometry(self) -> dict[str, np.ndarray]:
+        """Arrays that are kept with the weights."""
+        assert self._shape is not None
+        shape = {name: getattr(self._shape, name) for name in ("mean", "modes", "deviations")}
+        return {"template": self._template, **shape}
+
+    def _set_geometry(self, arrays: dict[str, np.ndarray]) -> None:
+        self._template = arrays.pop("template")
+        self._shape = ShapeModel(**arrays)
 
     def _plan(self, budget: str) -> budgets.Plan:
         return budgets.plan(budget, self._steps)

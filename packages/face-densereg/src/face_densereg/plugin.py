@@ -16,6 +16,13 @@ def densereg(*, bins: int = 10, steps: int | None = None) -> Method:
     return DenseReg(bins=bins, steps=steps)
 
 
+def cascade(*, bins: int = 10, steps: int | None = None) -> Method:
+    """DenseReg Cascade: landmarks from heatmaps of a second network that sees the dense field (Sec. 4.4)."""
+    from face_densereg.cascade import Cascade
+
+    return Cascade(bins=bins, steps=steps)
+
+
 def mean_shape() -> Method:
     """Baseline: the mean of the training landmarks, whatever the image shows."""
     from face_densereg.mean_shape import MeanShape
@@ -23,4 +30,4 @@ def mean_shape() -> Method:
     return MeanShape()
 
 
-METHODS: dict[str, Callable[..., Method]] = {"densereg": densereg, "mean-shape": mean_shape}
+METHODS: dict[str, Callable[..., Method]] = {"cascade": cascade, "densereg": densereg, "mean-shape": mean_shape}
