@@ -97,16 +97,17 @@ def comparisons(table: Table, claim: Claim) -> Iterator[tuple[str, bool]]:
     """Every comparison of printed numbers (blanks skipped): what it says, and whether it favours the claim."""
     metrics = metrics_of(table.protocol)
     for pair in claim.pairs:
-        for key in pair.columns:
-            column = table.columns[key]
+        for key, against in pair.places:
+            column, other = table.columns[key], table.columns[against]
             direction = better(column, metrics[column.metric] if column.metric else None)
             assert direction in ("higher", "lower")
             for first in pair.better:
                 for second in pair.worse:
-                    texts = [table.rows[label].reported.get(key) for label in (first, second)]
+                    texts = [table.rows[first].reported.get(key), table.rows[second].reported.get(against)]
                     if None not in texts:
                         a, b = (Decimal(str(text)) for text in texts)
-                        says = f"{column.title}: {first} {float(a):g} vs {second} {float(b):g}"
+                        title = " vs ".join(dict.fromkeys((column.title, other.title)))
+                        says = f"{title}: {first} {float(a):g} vs {second} {float(b):g}"
                         yield says, a > b if direction == "higher" else a < b
 
 
@@ -127,7 +128,8 @@ def test_printed_numbers_say_whether_a_claim_holds(name, claim):
 
 
 def test_most_claims_are_recomputed():
-    assert len(TESTED) == sum(row["comparisons"] != "0" for row in CLAIMS) == 103
+    decided = [row for row in CLAIMS if row["holds_in_paper"] in ("yes", "no", "partly")]
+    assert len(TESTED) == sum(row["comparisons"] != "0" for row in decided) == 107
 
 
 @pytest.mark.parametrize("key", CATALOGUE.keys)

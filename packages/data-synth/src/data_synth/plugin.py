@@ -9,5 +9,5 @@ DATASETS: dict[str, LazyFactory] = {
     "h36m": LazyFactory("data_synth.bodies.dataset:stand_in_h36m"),
     "multipie": LazyFactory("data_synth.emotions.dataset:multipie"),
     "shapes": LazyFactory("data_synth.figures.dataset:shapes_set"),
-    "stand-in-300w": LazyFactory("data_synth.faces.dataset:stand_in_300w"),
+    "stand-in-300w": LazyFactory("data_synth.public300w:stand_in_300w"),
 }
