@@ -106,14 +106,14 @@ def test_batches_hold_annotated_images_first_and_depend_on_the_step_alone(world)
     images = load(world[0], TASKS["blocks"])
     keep = np.zeros(120, bool)
     keep[:7] = True
-    batches = SemiBatches(images, keep, parse_costs("L+T"), TASKS["blocks"], 16, 3)
+    batches = SemiBatches(images, keep, parse_costs("L+T"), TASKS["blocks"], (16, 16), 3)
     batch = batches.batch(5)
     assert batch["annotated"].all(1).tolist() == [True] * 7 + [False] * 16
     assert len(batch["moved"]) == len(batch["matrices"]) == 16
     assert not batch["points"][7:].any()
-    again = SemiBatches(images, keep, parse_costs("L+T"), TASKS["blocks"], 16, 3).batch(5)
+    again = SemiBatches(images, keep, parse_costs("L+T"), TASKS["blocks"], (16, 16), 3).batch(5)
     assert all(torch.equal(batch[key], again[key]) for key in batch)
-    alone = SemiBatches(images, keep, parse_costs("L"), TASKS["blocks"], 16, 3).batch(0)
+    alone = SemiBatches(images, keep, parse_costs("L"), TASKS["blocks"], (16, 16), 3).batch(0)
     assert len(alone["image"]) == 7
     assert "moved" not in alone
 
@@ -272,7 +272,7 @@ def test_on_300w_cost_t_is_for_all_images():
     images = load([faces(i) for i in range(30)], TASKS["300w"])
     keep = np.arange(30) < 10
     for name, moved in (("multipie", 8), ("300w", 16)):
-        batch = SemiBatches(images, keep, parse_costs("L+T"), TASKS[name], 8, 3).batch(0)
+        batch = SemiBatches(images, keep, parse_costs("L+T"), TASKS[name], (8, 8), 3).batch(0)
         assert len(batch["moved"]) == len(batch["matrices"]) == moved
         assert len(batch["image"]) == 16
 
@@ -284,7 +284,7 @@ def test_transformation_alone_can_be_asked_for(world, tmp_path):
 
 
 def test_maps_are_those_that_the_points_come_from(world, tmp_path):
-    method = SemiSupervised()
+    method = SemiSupervised(beta=0.5)
     method.fit(*world, seed=1, budget="smoke", workdir=tmp_path)
     inputs = world[1][0].inputs
     maps = next(method.maps([inputs]))

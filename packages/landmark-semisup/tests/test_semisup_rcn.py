@@ -70,7 +70,7 @@ def test_they_differ_in_how_maps_are_read_alone():
 def test_every_pixel_reaches_every_pixel_through_the_coarsest_branch():
     """And without it, the finest alone sees 7 px a side (3 x 3, then 5 x 5)."""
     for branches, far in ((5, True), (1, False)):
-        net = Recombinator(1, 1, maps=8, branches=branches).double()
+        net = Recombinator(1, 1, replace(SMALL, maps=8, normalise=False), branches=branches).double()
         picture = torch.rand(1, 1, 80, 80, dtype=torch.float64, requires_grad=True)
         net(picture)[0, 0, 3, 3].backward()
         assert bool(picture.grad[0, 0, 40:, 40:].any()) is far
@@ -79,7 +79,7 @@ def test_every_pixel_reaches_every_pixel_through_the_coarsest_branch():
 
 def test_a_shift_by_the_coarsest_pixel_shifts_the_maps():
     """Pooling and repeating keep the grid: inside, the network is equivariant to shifts by 2^(branches - 1) px."""
-    net = Recombinator(1, 2, maps=4, branches=3).double()
+    net = Recombinator(1, 2, replace(SMALL, maps=4, normalise=False), branches=3).double()
     picture = torch.zeros(1, 1, 96, 96, dtype=torch.float64)
     picture[..., 44:50, 40:47] = 1
     moved = net(picture.roll((4, -8), (2, 3)))

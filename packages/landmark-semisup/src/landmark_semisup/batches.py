@@ -19,7 +19,7 @@ from landmark_semisup.transforms import augment, draw_transforms, transform_imag
 
 
 class SemiBatches:
-    """Batches that are a function of the step: `batch` annotated images, then as many others if a cost uses them.
+    """Batches that are a function of the step: annotated images, then others if a cost uses them.
 
     Both are shuffled on their own, so that every step has annotated images however few there are. The others' landmarks
     do not leave this class: `annotated` is false for them and `points` is zero.
@@ -29,7 +29,7 @@ class SemiBatches:
         annotated: (N,) bool, whose landmarks may be used.
         costs: letters of L, C and T.
         task: range of T, augmentation.
-        batch: of each kind.
+        batch: annotated images a step, and others.
         seed: names the order and the transformations.
         classes: keys of the labels that cost C uses.
     """
@@ -40,7 +40,7 @@ class SemiBatches:
         annotated: NDArray[np.bool_],
         costs: frozenset[str],
         task: Task,
-        batch: int,
+        batch: tuple[int, int],
         seed: int,
         classes: Sequence[str] = (),
     ) -> None:
@@ -49,8 +49,8 @@ class SemiBatches:
         self._with = np.flatnonzero(annotated)
         self._others = np.flatnonzero(~annotated) if costs & {"C", "T"} else self._with[:0]
         self._samplers = [
-            EpochSampler(len(part), batch, seed, name) if len(part) else None
-            for name, part in (("annotated", self._with), ("others", self._others))
+            EpochSampler(len(part), count, seed, name) if len(part) else None
+            for name, part, count in zip(("annotated", "others"), (self._with, self._others), batch, strict=True)
         ]
 
     def __len__(self) -> int:

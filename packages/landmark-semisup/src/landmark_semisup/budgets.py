@@ -17,8 +17,13 @@ class Plan:
             the other way round after them: maps keep the image's size.
         kernel, maps: in place of the task's, if not None.
         steps: optimiser steps at most.
-        batch: images a step from the annotated ones, and as many from the others if a cost uses them.
+        batch: images a step from the annotated ones.
+        others: images a step from the others (with cost T, each is seen transformed too).
+        normalise: each map of a large convolution is normalised over the image and all maps before its ReLU.
+        beta: inverse temperature in place of the task's, which belongs to maps of another scale; None: the task's.
         rate: peak learning rate of Adam.
+        kernel_rate: peak learning rate of Muon for the kernels of the convolutions; None: Adam for all.
+        ramp: share of the steps over which the weight of cost T grows, as a square, to its value.
         schedule: of the learning rate.
         check: steps between two looks at the validation images.
         valid: validation images used, from the start of the split; None for all.
@@ -30,18 +35,58 @@ class Plan:
     maps: int | None
     steps: int
     batch: int
+    others: int
+    normalise: bool
+    beta: float | None
     rate: float
+    kernel_rate: float | None
+    ramp: float
     schedule: Literal["cosine", "constant"]
     check: int
     valid: int | None
     patience: int | None
 
 
+_PRINTED = Plan(
+    fold=1,
+    kernel=None,
+    maps=None,
+    steps=100_000,
+    batch=32,
+    others=32,
+    normalise=False,
+    beta=None,
+    rate=1e-3,
+    kernel_rate=None,
+    ramp=0.0,
+    schedule="constant",
+    check=400,
+    valid=None,
+    patience=25,
+)
+_QUICK = Plan(
+    fold=4,
+    kernel=3,
+    maps=24,
+    steps=1000,
+    batch=16,
+    others=8,
+    normalise=True,
+    beta=1.0,
+    rate=1e-3,
+    kernel_rate=0.03,
+    ramp=0.5,
+    schedule="cosine",
+    check=100,
+    valid=320,
+    patience=None,
+)
+
 PLANS = {
-    "smoke": Plan(4, 3, None, 10, 16, 3e-3, "cosine", 10, 64, None),
-    "quick": Plan(2, 5, 16, 400, 32, 3e-3, "cosine", 50, 320, None),
-    "standard": Plan(1, None, None, 10_000, 32, 1e-3, "cosine", 200, 800, 25),
-    "paper": Plan(1, None, None, 100_000, 32, 1e-3, "constant", 400, None, 25),
+    "smoke": replace(_QUICK, steps=10, check=10, valid=64),
+    "quick": _QUICK,
+    "standard": replace(_QUICK, fold=2, kernel=5, steps=10_000, batch=32, others=32, check=200, valid=800, patience=25),
+    "paper": _PRINTED,
 }
 
 

@@ -91,6 +91,7 @@ class SemiSupervised:
                     field="beta",
                 )
             self.task = replace(self.task, beta=beta)
+        self._beta = beta
         self._net: Network | None = None
         self._meta: dict[str, object] = {}
 
@@ -114,7 +115,7 @@ class SemiSupervised:
         class without an annotated image, classes that are missing for cost C, no visible landmark for cost L, or an
         inverse temperature that overflows.
         """
-        plan = budgets.plan(budget, self._task_name)
+        plan = self._plan(budget)
         if not len(train):
             raise InputError("no training samples")
         images = load_once(train, self.task, self._classes)
@@ -133,15 +134,11 @@ class SemiSupervised:
         module = SemiTraining(
             net,
             self.costs,
-            rate=plan.rate,
             validate=validate,
-            check=plan.check,
-            patience=plan.patience,
-            steps=plan.steps,
         )
         fit_module(
             module,
-            SemiBatches(images, annotated, self.costs, self.task, plan.batch, seed, self._classes),
+            SemiBatches(images, annotated, self.costs, self.task, (plan.batch, plan.others), seed, self._classes),
             budget=Budget(steps=plan.steps),
             seed=seed,
             workdir=workdir,
@@ -207,11 +204,15 @@ class SemiSupervised:
                 if meta[name] != value:
                     raise InputError(f"the weights are of {name} {meta[name]!r}, not {value!r}", file=path, field=name)
             size = Size(**{**meta["size"], "classes": tuple(meta["size"]["classes"])})
-            net = NETWORKS[self.network](self.task, budgets.plan(meta["plan"], self._task_name), size)
+            net = NETWORKS[self.network](self.task, self._plan(meta["plan"]), size)
             net.load_state_dict(tensors)
         except (KeyError, TypeError, RuntimeError) as reason:
             raise InputError(f"not weights of this network: {reason}", file=path) from None
         self._net, self._meta = net.eval(), meta
+
+    def _plan(self, budget: str) -> budgets.Plan:
+        plan = budgets.plan(budget, self._task_name)
+        return plan if self._beta is None else replace(plan, beta=None)  # what the user chose goes before the plan's
 
     def _annotated(self, images: Images, draw: int) -> np.ndarray:
         """(N,) bool: whose landmarks are used. Raises `InputError` where the costs have nothing to learn from."""
@@ -234,7 +235,7 @@ class SemiSupervised:
             places = net.eval()(torch.from_numpy(images.image[:1])).points
         net.train()
         if not torch.isfinite(places).all():
-            raise InputError(f"the maps overflow at the inverse temperature {self.task.beta}", field="beta")
+            raise InputError(f"the maps overflow at the inverse temperature {net.beta}", field="beta")
 
     def _ready(self) -> Network:
         if self._net is None:

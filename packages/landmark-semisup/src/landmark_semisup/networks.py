@@ -39,7 +39,12 @@ class Size:
 
 
 class Network(nn.Module):
-    """What the three share: input scale, folding, resolution-preserving convolutions."""
+    """What the three share: input scale, folding, resolution-preserving convolutions.
+
+    `localiser` holds all convolutions on the way to the landmarks.
+    """
+
+    localiser: nn.Module
 
     def __init__(self, task: Task, plan: Plan, size: Size) -> None:
         super().__init__()
@@ -50,6 +55,7 @@ class Network(nn.Module):
             )
         self.task, self.plan, self.fold, self.size = task, plan, plan.fold, size
         self.kernel, self.maps = plan.kernel or task.kernel, plan.maps or task.maps
+        self.beta = task.beta if plan.beta is None else plan.beta
 
     def pixels(self, images: Tensor) -> Tensor:
         """(N, H, W, 1) uint8 grey -> (N, fold^2, H / fold, W / fold) float32 in [0, white]."""
@@ -60,7 +66,7 @@ class Network(nn.Module):
         """`layers` convolutions of the large kernel, each with ReLU."""
         modules: list[nn.Module] = []
         for channels in [self.fold**2] + [self.maps] * (layers - 1):
-            modules += [nn.Conv2d(channels, self.maps, self.kernel, padding="same"), nn.ReLU()]
+            modules += convolution(channels, self.maps, self.kernel, self.plan)
         return modules
 
     def landmark_maps(self) -> nn.Sequential:
@@ -95,7 +101,7 @@ class SeqMT(Network):
         """(N, H, W, 1) uint8 -> landmarks, and logits if there are classes."""
         maps = self.localiser(self.pixels(images))
         with torch.autocast(images.device.type, enabled=False):
-            points = soft_argmax(maps, self.task.beta)
+            points = soft_argmax(maps, self.beta)
         return Answer(points, self.classify(points), maps)
 
     def classify(self, points: Tensor) -> tuple[Tensor, ...]:
@@ -111,7 +117,7 @@ class CommMT(Network):
     def __init__(self, task: Task, plan: Plan, size: Size) -> None:
         super().__init__(task, plan, size)
         last = nn.Conv2d(self.maps, self.maps, self.kernel, padding="same")
-        self.shared = nn.Sequential(
+        self.localiser = nn.Sequential(
             *self.convolutions(5), nn.MaxPool2d(2), last, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()
         )
         flat = self.maps * (size.height // plan.fold // 4) * (size.width // plan.fold // 4)
@@ -129,7 +135,7 @@ class CommMT(Network):
     def forward(self, images: Tensor) -> Answer:
         """(N, H, W, 1) uint8 -> landmarks by a sigmoid over the image (footnote 7), and logits if there are any."""
         # The pixels are brought to [0, 1]: there is no soft-argmax whose temperature would go with their scale.
-        features = self.hidden(self.shared(self.pixels(images) / self.task.white))
+        features = self.hidden(self.localiser(self.pixels(images) / self.task.white))
         share = self.landmarks(features).float().sigmoid().view(-1, self.size.points, 2)
         side = torch.tensor([self.size.width, self.size.height], dtype=share.dtype, device=share.device)
         return Answer(share * side - 0.5, tuple(branch(features) for branch in self.classifier), None)
@@ -164,6 +170,13 @@ class HeatmapMT(Network):
         points = torch.stack([place % width, place // width], -1).float()
         features = maps if self.pooled is None else self.pooled(maps)
         return Answer(points, tuple(branch(features) for branch in self.classifier), maps)
+
+
+def convolution(inputs: int, outputs: int, kernel: int, plan: Plan) -> list[nn.Module]:
+    """A convolution that keeps the resolution, the normalisation of the plan, and ReLU."""
+    layer = nn.Conv2d(inputs, outputs, kernel, padding="same")
+    # Each image is normalised on its own: in a batch, transformed and plain images would share their mean.
+    return [layer, nn.GroupNorm(1, outputs), nn.ReLU()] if plan.normalise else [layer, nn.ReLU()]
 
 
 def dense(inputs: int, task: Task, classes: int) -> nn.Sequential:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from landmark_semisup.networks import CommMT, HeatmapMT, Network, SeqMT
+from landmark_semisup.budgets import Plan
+from landmark_semisup.networks import CommMT, HeatmapMT, Network, SeqMT, convolution
 
 MAPS = 64
 BRANCHES = 5
@@ -35,16 +36,16 @@ class Recombinator(nn.Module):
     which gives the landmarks' maps and has no ReLU.
     """
 
-    def __init__(self, features: int, outputs: int, *, maps: int = MAPS, branches: int = BRANCHES) -> None:
+    def __init__(self, features: int, outputs: int, plan: Plan, *, branches: int = BRANCHES) -> None:
         super().__init__()
+        maps = plan.maps or MAPS
         self.down = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(maps if level else features, maps, 3, padding="same"), nn.ReLU())
-            for level in range(branches)
+            nn.Sequential(*convolution(maps if level else features, maps, 3, plan)) for level in range(branches)
         )
         self.join = nn.ModuleList()
         for level in range(branches):  # from the finest
             deep = level < branches - 1
-            modules: list[nn.Module] = [nn.Conv2d(2 * maps if deep else maps, maps, 5, padding="same"), nn.ReLU()]
+            modules = convolution(2 * maps if deep else maps, maps, 5, plan)
             if level == 0 or level != branches - 2:
                 modules += [nn.Conv2d(maps, maps, 1), nn.ReLU()]
             self.join.append(nn.Sequential(*modules))
@@ -73,7 +74,7 @@ class RecombinatorMaps(Network):
         height, width = self.size.height // self.fold, self.size.width // self.fold
         branches = min(resolutions(height), resolutions(width))
         outputs = self.size.points * self.fold**2
-        net = Recombinator(self.fold**2, outputs, maps=self.plan.maps or MAPS, branches=branches)
+        net = Recombinator(self.fold**2, outputs, self.plan, branches=branches)
         return nn.Sequential(net, nn.PixelShuffle(self.fold))
 
 

@@ -15,7 +15,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from core_eval import InputError
-from core_train import predict_batches
+from core_train import Muon, predict_batches
 from landmark_semisup.arrays import Images
 from landmark_semisup.costs import classification_cost, heatmap_cost, landmark_cost, transformation_cost
 from landmark_semisup.networks import HeatmapMT, Network
@@ -24,18 +24,14 @@ CHUNK = 64
 
 
 class SemiTraining(LightningModule):
-    """One step of Adam on L, C and T; keeps the weights of the smallest validation error (early stopping).
+    """One step on L, C and T; keeps the weights of the smallest validation error (early stopping).
 
     `best` holds these weights, `error` the error, `waited` the checks since: all of it is saved in a checkpoint.
 
     Args:
-        net: trained in place.
+        net: trained in place, by its own plan.
         costs: letters of L, C and T.
-        rate: learning rate.
         validate: the error of a network in evaluation mode; None keeps the last weights.
-        check: steps between two validations.
-        patience: validations without a better error before training stops; None: never.
-        steps: of the whole run, for the last validation.
     """
 
     error: Tensor
@@ -46,15 +42,10 @@ class SemiTraining(LightningModule):
         net: Network,
         costs: frozenset[str],
         *,
-        rate: float,
         validate: Callable[[Network], float] | None,
-        check: int,
-        patience: int | None,
-        steps: int,
     ) -> None:
         super().__init__()
-        self.net, self.costs, self.rate = net, costs, rate
-        self.validate, self.check, self.patience, self.steps = validate, check, patience, steps
+        self.net, self.costs, self.validate, self.plan = net, costs, validate, net.plan
         self.best = copy.deepcopy(net).requires_grad_(False)
         self.register_buffer("error", torch.tensor(float("inf")))
         self.register_buffer("waited", torch.zeros((), dtype=torch.int64))
@@ -79,23 +70,32 @@ class SemiTraining(LightningModule):
             if moved is not None:
                 points, size = answer.points[count - len(moved) : count], (images.shape[1], images.shape[2])
                 cost = transformation_cost(points, answer.points[count:], batch["matrices"], size)
-                total = total + task.transformation * cost
+                total = total + task.transformation * self.growth() * cost
         return total
 
+    def growth(self) -> float:
+        """Of the weight of cost T, in [0, 1]: while the network knows little, T alone would hold all landmarks at the
+        centre of the image, where no turn moves them."""
+        ramp = self.plan.ramp * self.plan.steps
+        return 1.0 if self.trainer.global_step >= ramp else (self.trainer.global_step / ramp) ** 2
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam, which the paper names for Multi-PIE; its decay is the gradient of gamma |W|^2 (eq. 3)."""
-        return torch.optim.Adam(self.net.parameters(), self.rate, weight_decay=2 * self.net.task.decay, fused=True)
+        """Adam, which the paper names for Multi-PIE; its decay is the gradient of gamma |W|^2 (eq. 3). Or Muon."""
+        decay = 2 * self.net.task.decay
+        if self.plan.kernel_rate is None:
+            return torch.optim.Adam(self.net.parameters(), self.plan.rate, weight_decay=decay, fused=True)
+        return Muon(self.net, self.net.localiser, lr=self.plan.kernel_rate, adam_lr=self.plan.rate, weight_decay=decay)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Step, then validate when it is time: before the checkpoint of the same step is written."""
         super().optimizer_step(*args, **kwargs)
         step = self.trainer.global_step + 1  # Lightning counts after this hook
-        if step % self.check == 0 or step >= self.steps:
+        if step % self.plan.check == 0 or step >= self.plan.steps:
             self._keep_the_better()
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Stop when the validation error has not become smaller for long."""
-        if self.patience is not None and int(self.waited) >= self.patience:
+        if self.plan.patience is not None and int(self.waited) >= self.plan.patience:
             self.trainer.should_stop = True
 
     def _keep_the_better(self) -> None:
