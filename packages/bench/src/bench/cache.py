@@ -38,7 +38,9 @@ def keys(
     run: Run,
     *,
     train: Mapping[str, str],
+    predicted: str,
     test: str,
+    part: str = "",
     arrays: Sequence[str],
     signatures: Mapping[str, str],
 ) -> Keys:
@@ -46,14 +48,16 @@ def keys(
 
     Args:
         train: fingerprints of the training and validation splits.
-        test: fingerprint of the scored split.
+        predicted: the split that is predicted: the scored one, or what it is a part of.
+        test: fingerprint of the predicted split.
+        part: fingerprint of the scored split where it is a part.
         arrays: prediction arrays that are kept.
         signatures: metric name -> signature of the columns that are scored.
     """
     source = dict(sources(run.package))
     model = key("model", *run.model, dict(train), source)
-    predictions = key("predictions", model, run.predict, run.dataset, run.split, test, sorted(arrays))
-    scored = key("run", predictions, run.table, run.row, run.repetition, dict(signatures))
+    predictions = key("predictions", model, run.predict, run.dataset, predicted, test, sorted(arrays))
+    scored = key("run", predictions, run.table, run.row, run.repetition, dict(signatures), *([part] if part else []))
     return Keys(model, predictions, scored)
 
 

@@ -143,14 +143,33 @@ def _benchmark(file: Path) -> Benchmark:
         file=file,
     )
     top.done()
+    for name, split in benchmark.splits.items():
+        whole = benchmark.splits.get(split.part_of)
+        if split.part_of and (whole is None or whole.part_of):
+            raise InputError(f"{split.part_of!r} is no split that has parts", file=file, field=f"splits.{name}.part_of")
     return benchmark
 
 
 def _split(name: str, keys: Keys) -> Split:
     counts = {kind: keys.get(kind, int) for kind in KINDS if kind in keys.table}
-    split = Split(name, keys.text("description"), counts, keys.text("box", "none"), keys.text("note", ""))
+    part_of = keys.text("part_of", "")
+    where: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    if part_of:
+        where = tuple((key, _integers(key, value, keys)) for key, value in sorted(keys.options("where").items()))
+        if not where or counts:
+            raise keys.error("a part of a split says 'where', and is counted with the whole", "part_of")
+    split = Split(
+        name, keys.text("description"), counts, keys.text("box", "none"), keys.text("note", ""), part_of, where
+    )
     keys.done()
     return split
+
+
+def _integers(name: str, value: object, keys: Keys) -> tuple[int, ...]:
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(type(one) is int for one in values):
+        raise keys.error(f"expected a whole number or several, got {value!r}", f"where.{name}")
+    return tuple(values)
 
 
 def _metric(name: str, keys: Keys) -> MetricChoice:

@@ -97,7 +97,7 @@ def _data(jobs: Sequence[Job]) -> dict[str, str]:
     """What is there of every split that the jobs read."""
     found: dict[str, str] = {}
     for job in jobs:
-        train, scored = data_of(job.run, job.place)
+        train, scored = data_of(job)
         for name, dataset, split in (
             (job.run.train.dataset, train, job.run.train.split),
             (job.run.train.dataset, train, job.run.train.valid),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench import ids, jobs
+from bench import ids, jobs, parts
 from bench.given import Given
 from bench.reading import nearest
 from bench.scoring import Scored, score_split
@@ -188,6 +188,10 @@ def examine(target: Target, given: Given, wanted: Sequence[Choice], *, strict: b
     scored = score_split([choice.metric for choice in kept], target.samples, predictions)
     known = set(scored.ids)
     extra = tuple(sample for sample in given.arrays if sample not in known)
+    complete = parts.whole(target.benchmark, target.split)
+    if extra and complete != target.split:  # predictions of the whole split serve its parts
+        known |= {sample.id for sample in target.dataset.split(complete)}
+        extra = tuple(sample for sample in extra if sample not in known)
     malformed = {sample: _told(reason) for sample, reason in scored.malformed.items()}
     malformed |= {sample: "not a printable id" for sample in extra if not (sample and sample.isprintable())}
     wanting = scored.missing if not given.detections else tuple(one for one in scored.ids if one not in given.arrays)

@@ -17,7 +17,7 @@ import numpy as np
 from bench import registry, samples, usage
 from bench.cache import Cache, Keys
 from bench.files import full_disk, locked, new_folder, read_json, write_json
-from bench.jobs import Job, Outcome, data_of, kept_arrays, keys_of, metrics_of, split_of
+from bench.jobs import Job, Outcome, data_of, kept_arrays, keys_of, metrics_beside, metrics_of, split_of
 from bench.samples import Samples
 from bench.scoring import score_split
 from core_eval import (
@@ -58,7 +58,7 @@ def _execute(job: Job, say: Say) -> Outcome:
         with locked(store.lock(keys.predictions)):
             cached = store.has_predictions(keys)
             if not cached:
-                _predict(job, keys, store, metrics, say)
+                _predict(job, keys, store, say)
         record = read_json(file.with_suffix(".json"))
         if record is None:
             raise InputError("the record of the predictions is damaged; delete it and run again", file=file)
@@ -90,7 +90,7 @@ def _train(job: Job, keys: Keys, store: Cache, say: Say) -> tuple[Method, dict[s
             method.load(folder / "method")
             return method, record
         say("going on with the training" if store.has_checkpoint(keys) else "training")
-        train, _ = data_of(run, job.place)
+        train, _ = data_of(job)
         work = store.work(keys)
         work.mkdir(parents=True, exist_ok=True)
         with usage.measured() as cost, full_disk(work):
@@ -116,12 +116,12 @@ def _train(job: Job, keys: Keys, store: Cache, say: Say) -> tuple[Method, dict[s
     return method, record
 
 
-def _predict(job: Job, keys: Keys, store: Cache, metrics: dict[str, Metric], say: Say) -> None:
+def _predict(job: Job, keys: Keys, store: Cache, say: Say) -> None:
     """Predict the split and write the file, then its record: the record says that the file is whole."""
     run, file = job.run, store.predictions(keys)
     method, model = _train(job, keys, store, say)
-    _, scored = data_of(run, job.place)
-    split = scored.split(run.split)
+    _, scored = data_of(job)
+    split, metrics = scored.split(job.predicted), metrics_beside(job)
     say(f"predicting {len(split)} samples")
     ids: list[str] = []
     needed = {name for metric in metrics.values() if not metric.external for name in metric.needs}
@@ -175,7 +175,7 @@ def _scored(
     metrics = {
         name: one for name, one in metrics.items() if not one.external or set(one.needs) <= {*predictions.arrays}
     }
-    _, dataset = data_of(job.run, job.place)
+    _, dataset = data_of(job)
     found = score_split(list(metrics.values()), dataset.split(job.run.split), predictions)
     for sample in found.missing:
         raise InputError("no prediction for the sample", file=store.predictions(keys), sample=sample)
@@ -198,7 +198,7 @@ def _stack(name: str, values: list[np.ndarray], ids: list[str]) -> np.ndarray:
 
 
 def _provenance(job: Job, keys: Keys, record: dict[str, Any], failures: dict[str, str]) -> Provenance:
-    _, scored = data_of(job.run, job.place)
+    _, scored = data_of(job)
     partial = getattr(scored, "partial", None)
     return Provenance(
         run=keys.run,

@@ -22,6 +22,7 @@ from bench import jobs, texts
 from bench.cache import Cache
 from bench.files import read_json
 from bench.naming import digest
+from bench.parts import parts_of
 from bench.report import Measured
 from core_eval import Arrays, InputError, Metric, Predictions, Result, Sample, load_predictions
 
@@ -113,7 +114,7 @@ def draw(strip: Strip, measured: Measured, place: jobs.Place) -> bytes | None:
         return None
     try:
         predictions = load_predictions(file)
-        dataset = jobs.dataset(name, place, False)
+        dataset = jobs.dataset(name, place, False, parts_of(measured.benchmark))
         if dataset.fingerprint(strip.result.split) != strip.result.provenance.fingerprint:
             return None
         split = dataset.split(strip.result.split)

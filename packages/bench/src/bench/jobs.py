@@ -11,6 +11,8 @@ from weakref import WeakKeyDictionary
 from bench import cache as caches
 from bench import registry
 from bench.cache import Keys
+from bench.naming import canonical
+from bench.parts import Part, Parted, parts_of, whole
 from bench.plan import Run
 from bench.samples import Samples
 from bench.spec import Benchmark, MetricChoice, Table
@@ -49,17 +51,26 @@ class Job:
     place: Place
     benchmark: Benchmark
     metrics: dict[str, str] = field(default_factory=dict)  # column -> metric
+    beside: tuple[str, ...] = ()  # all metrics that score the same predictions
+
+    @property
+    def predicted(self) -> str:
+        """The split that is predicted: the scored one, or what it is a part of."""
+        return whole(self.benchmark, self.run.split)
 
 
 @memoise
-def dataset(name: str, place: Place, scored: bool) -> Dataset:
-    """The data set of that id. A real one that is not scored (only trained on) needs its own root, so gets none."""
+def dataset(name: str, place: Place, scored: bool, parts: tuple[Part, ...] = ()) -> Dataset:
+    """The data set of that id, with the parts of its splits that a benchmark names.
+
+    A real one that is not scored (only trained on) needs its own root, so gets none.
+    """
     made: Dataset = registry.make(
         "dataset",
         name,
         {"cache": place.cache, "root": place.root if scored else None, "allow_partial": place.allow_partial},
     )
-    return made
+    return Parted(made, parts) if parts else made
 
 
 def split_of(data: Dataset, name: str) -> Sequence[Sample]:
@@ -81,27 +92,37 @@ def metric(choice: MetricChoice) -> Metric:
 
 def jobs(runs: Sequence[Run], table: Table, benchmark: Benchmark, place: Place) -> list[Job]:
     """One job per run."""
+    metrics = [{name: table.columns[name].metric or "" for name in run.columns} for run in runs]
+    files = [canonical([run.model, run.predict, whole(benchmark, run.split)]) for run in runs]
+    beside: dict[str, dict[str, None]] = {}
+    for file, mine in zip(files, metrics, strict=True):
+        beside.setdefault(file, {}).update(dict.fromkeys(mine.values()))
     return [
-        Job(run, place, benchmark, {name: table.columns[name].metric or "" for name in run.columns}) for run in runs
+        Job(run, place, benchmark, mine, tuple(beside[file]))
+        for run, mine, file in zip(runs, metrics, files, strict=True)
     ]
 
 
-def data_of(run: Run, place: Place) -> tuple[Dataset, Dataset]:
+def data_of(job: Job) -> tuple[Dataset, Dataset]:
     """Training data set and scored data set; one object where they are the same."""
-    scored = dataset(run.dataset, place, run.data == "real")
+    run, place = job.run, job.place
+    scored = dataset(run.dataset, place, run.data == "real", parts_of(job.benchmark))
     return (scored if run.train.dataset == run.dataset else dataset(run.train.dataset, place, False)), scored
 
 
 def keys_of(job: Job) -> Keys:
     """The keys of a job's products. Raises `InputError` for ids, splits or options that do not exist."""
     run = job.run
-    train, scored = data_of(run, job.place)
+    train, scored = data_of(job)
     metrics = metrics_of(job)
+    predicted = job.predicted
     return caches.keys(
         run,
         train={split: train.fingerprint(split) for split in (run.train.split, run.train.valid)},
-        test=scored.fingerprint(run.split),
-        arrays=kept_arrays(metrics),
+        predicted=predicted,
+        test=scored.fingerprint(predicted),
+        part=scored.fingerprint(run.split) if predicted != run.split else "",
+        arrays=kept_arrays(metrics_beside(job)),
         signatures={name: metric.signature for name, metric in metrics.items()},
     )
 
@@ -109,6 +130,12 @@ def keys_of(job: Job) -> Keys:
 def metrics_of(job: Job) -> dict[str, Metric]:
     """The metrics that score the job's columns, by name."""
     return {name: metric(job.benchmark.metrics[name]) for name in dict.fromkeys(job.metrics.values())}
+
+
+def metrics_beside(job: Job) -> dict[str, Metric]:
+    """The metrics that score the job's predictions, in whatever split."""
+    names = job.beside or tuple(job.metrics.values())
+    return {name: metric(job.benchmark.metrics[name]) for name in names}
 
 
 def kept_arrays(metrics: dict[str, Metric]) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ def _runs(table: Table, benchmark: Benchmark, row: Row, data: Kind, budget: Budg
     groups: dict[str, tuple[Column, list[str]]] = {}
     for column in table.columns.values():
         if data in column.data and table.measurable(row, column):
-            same = recipe(column.split, *options_of(table, row, column, budget))
+            same = recipe(row.split(column), *options_of(table, row, column, budget))
             groups.setdefault(same, (column, []))[1].append(column.key)
     runs = []
     for column, keys in groups.values():
@@ -116,7 +116,7 @@ def _runs(table: Table, benchmark: Benchmark, row: Row, data: Kind, budget: Budg
                 table=table.id,
                 row=row.label,
                 columns=tuple(keys),
-                split=column.split,
+                split=row.split(column),
                 method=row.method,
                 options=options,
                 predict=predict,

@@ -129,7 +129,7 @@ def _ready(prepared: Prepared, tell: Tell) -> None:
         if name in done or Cache(place.cache).has_predictions(work.keys_of(job)):
             continue
         done.add(name)
-        _, scored = work.data_of(job.run, place)
+        _, scored = work.data_of(job)
         splits.ready(
             prepared.benchmark, job.run.data, scored, job.run.split, allow_partial=place.allow_partial, tell=tell
         )

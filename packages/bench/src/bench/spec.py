@@ -37,13 +37,18 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Test samples; `counts` is how many a complete copy has, `box` what tells a method where the object is."""
+    """Test samples; `counts` is how many a complete copy has, `box` what tells a method where the object is.
+
+    With `part_of`, the samples of that split for which every target[name] of `where` is one of the values.
+    """
 
     name: str
     description: str
     counts: Mapping[Kind, int]
     box: str
     note: str
+    part_of: str = ""
+    where: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,8 @@ class Row:
     """A system. `reported` keeps the printed digits; `columns` names those it can fill (None: all).
 
     `options` go to the method's factory and make another model; `predict` goes to its prediction and does not. `needs`
-    says what a row without a method waits for; `series` and `x` place the row in a figure.
+    says what a row without a method waits for; `series` and `x` place the row in a figure. `splits` names the split of
+    a column where it is not the column's own, for rows that are test subjects.
     """
 
     label: str
@@ -125,6 +131,11 @@ class Row:
     note: str
     series: str
     x: float | None
+    splits: Mapping[str, str] = field(default_factory=dict)
+
+    def split(self, column: Column) -> str:
+        """What the row is measured on in that column."""
+        return self.splits.get(column.key, column.split)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench import jobs
 from bench.jobs import Place
+from bench.parts import parts_of, whole
 from bench.reading import nearest
 from bench.spec import KINDS, Benchmark
 from bench.workspace import Workspace
@@ -54,7 +55,7 @@ def find(
         raise InputError(
             f"the split {name!r} of {protocol} has no {kind} data; there is {able_here}", file=benchmark.file
         )
-    dataset = jobs.dataset(benchmark.data[kind], place, kind == "real")
+    dataset = jobs.dataset(benchmark.data[kind], place, kind == "real", parts_of(benchmark))
     samples = ready(benchmark, kind, dataset, name, allow_partial=place.allow_partial, tell=tell)
     partial = getattr(dataset, "partial", None)
     return Target(benchmark, kind, name, dataset, samples, str(partial(name)) if callable(partial) else "")
@@ -77,6 +78,9 @@ def ready(
     """
     from bench.console import bar
 
+    if whole(benchmark, name) != name:
+        ready(benchmark, kind, dataset, whole(benchmark, name), allow_partial=allow_partial, tell=tell)
+        return dataset.split(name)
     samples = dataset.split(name)
     wanted = benchmark.splits[name].counts.get(kind)
     if wanted not in (None, len(samples)) and not allow_partial:

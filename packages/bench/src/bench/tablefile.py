@@ -41,7 +41,7 @@ def read_table(file: Path, protocol: Benchmark) -> Table:
     columns = {key: _column(key, keys, protocol, split) for key, keys in top.each("columns")}
     rows: dict[str, Row] = {}
     for keys in top.rows("rows"):
-        row = _row(keys, columns)
+        row = _row(keys, columns, protocol)
         if row.label in rows:
             raise keys.error(f"two rows are labelled {row.label!r}", "label")
         rows[row.label] = row
@@ -105,13 +105,17 @@ def _column(key: str, keys: Keys, protocol: Benchmark, split: str) -> Column:
     return column
 
 
-def _row(keys: Keys, columns: Mapping[str, Column]) -> Row:
+def _row(keys: Keys, columns: Mapping[str, Column], protocol: Benchmark) -> Row:
     reported = keys.text_map("reported")
     able = keys.texts("columns") if "columns" in keys.table else None
     for column in reported:
         _known(keys.inner("reported"), column, column, columns, "column")
     for column in able or ():
         _known(keys, "columns", column, columns, "column")
+    splits = keys.text_map("splits")
+    for column, split in splits.items():
+        _known(keys.inner("splits"), column, column, columns, "column")
+        _known(keys.inner("splits"), column, split, protocol.splits, "split")
     row = Row(
         label=keys.text("label"),
         method=keys.text("method") if "method" in keys.table else None,
@@ -124,6 +128,7 @@ def _row(keys: Keys, columns: Mapping[str, Column]) -> Row:
         note=keys.text("note", ""),
         series=keys.text("series", ""),
         x=keys.get("x", float) if "x" in keys.table else None,
+        splits=splits,
     )
     if row.method is None and not reported and not row.needs:
         raise keys.error("a row has a method, reported cells, or says in 'needs' what it waits for", "method")

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.naming import seed
-from bench.report import Cell, Measured, better, contributions, scale
+from bench.report import Cell, Contributions, Measured, better, contributions, scale
 from bench.spec import Claim
-from core_eval import Paired, holm, paired_bootstrap
+from core_eval import Metric, Paired, holm, paired_bootstrap
 
 Finding = Literal["holds", "fails", "undecided", "not run", "not testable"]
 LEVEL = 0.05
@@ -97,26 +98,64 @@ def _comparisons(measured: Measured, claim: Claim) -> Iterator[Key]:
 
 
 def _test(measured: Measured, key: Key, replicates: int) -> Paired | None:
-    """Test one comparison; None unless both cells were measured alike on the same samples, and these are kept."""
+    """Test one comparison; None unless both cells were measured alike and their values are kept.
+
+    The samples are the same, or (a row on other test subjects) none is: then nothing is paired.
+    """
     first, second = measured.cell(key[0], key[2]), measured.cell(key[1], key[3])
     metric = measured.metric(key[2])
     if metric is None or not _same_way(first, second):
         return None
     a, b = (contributions(cell, metric.name, measured.load) for cell in (first, second))
-    if a is None or b is None or a.ids != b.ids:
+    if a is None or b is None:
         return None
     named = key[:3] if key[2] == key[3] else key
     rng = np.random.default_rng(seed("claim", measured.table.id, *named, measured.data, measured.budget))
+    if a.ids != b.ids:
+        return _unpaired(a, b, metric, rng, replicates)
     return paired_bootstrap(a.values, b.values, a.groups, metric.reduce, rng, replicates=replicates, terms=metric.terms)
 
 
+FEWEST_GROUPS = 10
+"""A side of an unpaired comparison has at least as many groups: practically every replicate draws some of each side."""
+
+
+def _unpaired(
+    a: Contributions, b: Contributions, metric: Metric, rng: np.random.Generator, replicates: int
+) -> Paired | None:
+    """Compare a metric that is a ratio of sums on samples of which the two sides share none, not even a group.
+
+    Both sides are laid out over all samples together, with nothing where the samples are the other side's.
+    """
+    sides, terms = [set(side.groups) for side in (a, b)], metric.terms
+    if terms is None or sides[0] & sides[1] or min(map(len, sides)) < FEWEST_GROUPS:
+        return None
+    count = len(a.ids) + len(b.ids)
+
+    def laid_out(side: Contributions, start: int) -> NDArray[np.float64]:
+        values = np.zeros((len(side.values), count, 2))
+        values[:, start : start + len(side.ids)] = [terms(row) for row in side.values]
+        return values
+
+    first, second = laid_out(a, 0), laid_out(b, len(a.ids))
+    groups = (*a.groups, *b.groups)
+    return paired_bootstrap(first, second, groups, _ratio, rng, replicates=replicates, terms=lambda pairs: pairs)
+
+
+def _ratio(terms: NDArray[np.float64]) -> float:
+    """(N, 2) numerators and denominators -> ratio of their sums."""
+    top, bottom = terms.sum(axis=0)
+    return float(top / bottom)
+
+
 def _same_way(*cells: Cell) -> bool:
+    """All cells measured in one way, on one edition of their split or splits."""
     ways = {
-        (one.split, one.signature, one.provenance.fingerprint, one.provenance.trained_on, one.provenance.partial)
-        for cell in cells
-        for one in cell.results
+        (one.signature, one.provenance.trained_on, one.provenance.partial) for cell in cells for one in cell.results
     }
-    return all(cell.status == "measured" for cell in cells) and len(ways) == 1
+    places = {(one.split, one.provenance.fingerprint) for cell in cells for one in cell.results}
+    known = len(places) == len({split for split, _ in places})  # one edition of each split
+    return all(cell.status == "measured" for cell in cells) and len(ways) == 1 and known
 
 
 def _comparison(measured: Measured, key: Key, test: Paired | None, adjusted: float | None) -> Comparison:

@@ -15,6 +15,7 @@ from bench.examine import Choice, examine
 from bench.files import read_json
 from bench.given import Given
 from bench.jobs import Place
+from bench.parts import parts_of
 from bench.reproduce import kept_samples
 from bench.spec import Benchmark, Table
 from bench.splits import Target, Tell
@@ -140,7 +141,8 @@ def _signature(table: Table, metrics: Mapping[str, Metric], result: Result) -> C
         return Check(before, f"the column {result.column!r} is not measured by {result.metric!r}")
     if metric.signature != result.signature:
         return Check(before, f"recorded {result.signature}, the protocol's is {metric.signature}")
-    if metric.unit != result.unit or column.split != result.split:
+    row = table.rows.get(result.row)
+    if metric.unit != result.unit or (row.split(column) if row else column.split) != result.split:
         return Check("differs", f"recorded in {result.unit} on {result.split}")
     return Check("same", metric.signature)
 
@@ -174,7 +176,8 @@ class _Scorer:
             if predictions is None:
                 absent = "the predictions are not at hand (--predictions FILE)"
                 return {"hash": Check("not checked", absent), "value": Check("not checked", absent)}
-            dataset = jobs.dataset(self.benchmark.data[result.data], self.place, result.data == "real")
+            name = self.benchmark.data[result.data]
+            dataset = jobs.dataset(name, self.place, result.data == "real", parts_of(self.benchmark))
             fingerprint = dataset.fingerprint(result.split)
             if fingerprint != result.provenance.fingerprint:
                 about = f"the data are others: recorded {result.provenance.fingerprint[:16]}, now {fingerprint[:16]}"
