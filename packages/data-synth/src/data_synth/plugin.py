@@ -10,4 +10,5 @@ DATASETS: dict[str, LazyFactory] = {
     "multipie": LazyFactory("data_synth.emotions.dataset:multipie"),
     "shapes": LazyFactory("data_synth.figures.dataset:shapes_set"),
     "stand-in-300w": LazyFactory("data_synth.public300w:stand_in_300w"),
+    "stand-in-helen": LazyFactory("data_synth.helen:stand_in_helen"),
 }

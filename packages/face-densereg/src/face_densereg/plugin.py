@@ -23,6 +23,20 @@ def cascade(*, bins: int = 10, steps: int | None = None) -> Method:
     return Cascade(bins=bins, steps=steps)
 
 
+def part_transfer(*, bins: int = 10, steps: int | None = None) -> Method:
+    """DenseReg that labels parts by the mask on its template (Sec. 5.2)."""
+    from face_densereg.segmentation import PartTransfer
+
+    return PartTransfer(bins=bins, steps=steps)
+
+
+def deeplab(*, steps: int | None = None) -> Method:
+    """Baseline: DenseReg's trunk trained for segmentation directly, after DeepLab-v2."""
+    from face_densereg.deeplab import DeepLab
+
+    return DeepLab(steps=steps)
+
+
 def mean_shape() -> Method:
     """Baseline: the mean of the training landmarks, whatever the image shows."""
     from face_densereg.mean_shape import MeanShape
@@ -30,4 +44,10 @@ def mean_shape() -> Method:
     return MeanShape()
 
 
-METHODS: dict[str, Callable[..., Method]] = {"cascade": cascade, "densereg": densereg, "mean-shape": mean_shape}
+METHODS: dict[str, Callable[..., Method]] = {
+    "cascade": cascade,
+    "deeplab": deeplab,
+    "densereg": densereg,
+    "mean-shape": mean_shape,
+    "part-transfer": part_transfer,
+}
