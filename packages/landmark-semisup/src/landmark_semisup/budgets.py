@@ -23,7 +23,7 @@ class Plan:
         beta: inverse temperature in place of the task's, which belongs to maps of another scale; None: the task's.
         rate: peak learning rate of Adam.
         kernel_rate: peak learning rate of Muon for the kernels of the convolutions; None: Adam for all.
-        ramp: share of the steps over which the weight of cost T grows, as a square, to its value.
+        ramp: share of the steps over which the weights of costs C and T beside L grow, as a square, to their values.
         schedule: of the learning rate.
         check: steps between two looks at the validation images.
         valid: validation images used, from the start of the split; None for all.
@@ -73,7 +73,7 @@ _QUICK = Plan(
     others=8,
     normalise=True,
     beta=1.0,
-    rate=1e-3,
+    rate=3e-3,
     kernel_rate=0.03,
     ramp=0.5,
     schedule="cosine",

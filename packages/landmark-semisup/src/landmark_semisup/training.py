@@ -55,7 +55,7 @@ class SemiTraining(LightningModule):
         images, count = batch["image"], len(batch["image"])
         moved = batch.get("moved")
         answer = self.net(images if moved is None else torch.cat([images, moved]))
-        task = self.net.task
+        task, growth = self.net.task, self.growth() if "L" in self.costs else 1.0
         total = torch.zeros((), device=images.device)
         with torch.autocast(images.device.type, enabled=False):
             if "L" in self.costs and isinstance(self.net, HeatmapMT):
@@ -66,16 +66,16 @@ class SemiTraining(LightningModule):
                 total = total + task.landmark * cost
             if "C" in self.costs:
                 for logits, label in zip(answer.logits, batch["label"].unbind(1), strict=True):
-                    total = total + classification_cost(logits[:count], label)
+                    total = total + growth * classification_cost(logits[:count], label)
             if moved is not None:
                 points, size = answer.points[count - len(moved) : count], (images.shape[1], images.shape[2])
                 cost = transformation_cost(points, answer.points[count:], batch["matrices"], size)
-                total = total + task.transformation * self.growth() * cost
+                total = total + task.transformation * growth * cost
         return total
 
     def growth(self) -> float:
-        """Of the weight of cost T, in [0, 1]: while the network knows little, T alone would hold all landmarks at the
-        centre of the image, where no turn moves them."""
+        """Of the weights of C and T, in [0, 1]: while the network knows little, T holds all landmarks at the centre of
+        the image, where no turn moves them, and C pulls them to places that tell the class but are no landmarks."""
         ramp = self.plan.ramp * self.plan.steps
         return 1.0 if self.trainer.global_step >= ramp else (self.trainer.global_step / ramp) ** 2
 
