@@ -1,0 +1,1 @@
+"""Hands that show the gestures of a finger alphabet, after the structure of HGR1."""
