@@ -71,7 +71,7 @@ def test_landmarks_of_comm_mt_do_not_depend_on_the_classifier():
     net = CommMT(TASKS["blocks"], SMALL, SIZE).eval()
     net(images()).points.sum().backward()
     assert net.classifier[0].weight.grad is None
-    assert net.shared[0].weight.grad.abs().sum() > 0
+    assert net.localiser[0].weight.grad.abs().sum() > 0
 
 
 def test_maps_move_with_the_image():
@@ -87,7 +87,7 @@ def test_images_that_a_network_cannot_keep_are_refused():
     with pytest.raises(InputError, match="multiples of 4"):
         SeqMT(TASKS["blocks"], SMALL, replace(SIZE, width=30))
     with pytest.raises(InputError, match="vanish"):
-        CommMT(TASKS["blocks"], SMALL, replace(SIZE, height=8))
+        CommMT(TASKS["blocks"], replace(SMALL, fold=1), replace(SIZE, height=3))
     with pytest.raises(InputError, match="vanish"):
         HeatmapMT(TASKS["blocks"], SMALL, replace(SIZE, height=4))
     with pytest.raises(InputError, match="unknown budget"):

@@ -116,11 +116,12 @@ class CommMT(Network):
 
     def __init__(self, task: Task, plan: Plan, size: Size) -> None:
         super().__init__(task, plan, size)
-        last = nn.Conv2d(self.maps, self.maps, self.kernel, padding="same")
-        self.localiser = nn.Sequential(
-            *self.convolutions(5), nn.MaxPool2d(2), last, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()
-        )
-        flat = self.maps * (size.height // plan.fold // 4) * (size.width // plan.fold // 4)
+        # Folding halves the sides as a pooling does, and takes the place of one, from the first on.
+        first, second = (nn.MaxPool2d(2) if plan.fold < stride else nn.Identity() for stride in (2, 4))
+        last = convolution(self.maps, self.maps, self.kernel, plan)
+        self.localiser = nn.Sequential(*self.convolutions(5), first, *last, second, nn.Flatten())
+        stride = max(plan.fold, 4)
+        flat = self.maps * (size.height // stride) * (size.width // stride)
         if not flat:
             raise InputError(f"images of {size.width}x{size.height} px vanish in the pooling", field="image")
         hidden: list[nn.Module] = []
