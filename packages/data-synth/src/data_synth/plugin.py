@@ -10,6 +10,7 @@ DATASETS: dict[str, LazyFactory] = {
     "hgr1": LazyFactory("data_synth.hands.dataset:hgr1"),
     "multipie": LazyFactory("data_synth.emotions.dataset:multipie"),
     "shapes": LazyFactory("data_synth.figures.dataset:shapes_set"),
+    "stand-in-300vw": LazyFactory("data_synth.videos.dataset:stand_in_300vw"),
     "stand-in-300w": LazyFactory("data_synth.public300w:stand_in_300w"),
     "stand-in-helen": LazyFactory("data_synth.helen:stand_in_helen"),
 }
