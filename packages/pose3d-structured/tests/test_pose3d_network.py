@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -43,6 +45,70 @@ def maps_of(truth, shape=SHAPE, *, noise=0.0, seed=0):
 
 def truths(images=2, joints=3, seed=0):
     return torch.rand(images, joints, 3, generator=torch.Generator().manual_seed(seed))
+
+
+def deep_supervision_naive(maps, truth, near=1.5):
+    """The losses one joint at a time, over all voxels and pixels: (voxels, residuals, detection, offsets)."""
+    images, joints = truth.shape[:2]
+    volume = Volume(*maps.unary.shape[2:])
+    centres, sides = volume.centres(), torch.tensor([volume.width, volume.height, volume.depth])
+    losses: dict[str, list] = {"voxels": [], "residuals": [], "detection": [], "offsets": []}
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    for n in range(images):
+        for i in range(joints):
+            if torch.isnan(truth[n, i, :2]).any():
+                continue
+            apart = (centres - truth[n, i, :, None, None, None]) * sides[:, None, None, None]
+            pixels = apart[:2, 0].square().sum(0) <= near**2
+            losses["detection"].append(entropy(maps.detection[n, i], pixels.float(), reduction="sum"))
+            for j in range(joints):
+                if j == i or torch.isnan(truth[n, j, :2]).any():
+                    continue
+                mu = maps.offsets[n, pair_index(torch.tensor(i), torch.tensor(j), joints)]
+                for d in range(3):
+                    wrong = (mu[d] - (truth[n, i, d] - truth[n, j, d]))[pixels] * sides[d]
+                    if not torch.isnan(wrong).any():
+                        size = wrong.abs()
+                        losses["offsets"] += torch.where(size < 1, size.square() / 2, size - 0.5)
+            if torch.isnan(truth[n, i, 2]):
+                continue
+            voxels = apart.square().sum(0) <= near**2
+            losses["voxels"].append(entropy(maps.unary[n, i], voxels.float(), reduction="sum"))
+            error = (maps.positions[n, i] - truth[n, i, :, None, None, None]) * sides[:, None, None, None]
+            losses["residuals"] += error.abs()[:, voxels].flatten()
+    return [torch.stack(values).mean() for values in losses.values()]
+
+
+def test_deep_supervision_agrees_with_its_plain_twin():
+    truth = truths(3, 4, seed=3)
+    truth[0, 1] = np.nan
+    truth[1, :, 2] = np.nan
+    truth[2, 3, 0] = np.nan
+    maps = maps_of(truths(3, 4, seed=4), noise=0.7)
+    maps = replace(maps, unary=0.05 * maps.unary, detection=0.05 * maps.detection)
+    found = deep_supervision(maps, truth)
+    torch.testing.assert_close(list(found[1:]), deep_supervision_naive(maps, truth), rtol=1e-5, atol=1e-5)
+
+
+def test_stiffness_is_set_and_trained():
+    net = StructuredPoseNet(3, 4)
+    torch.testing.assert_close(net.stiffness, torch.full((3,), 50.0))
+    net.set_stiffness(torch.tensor([1.0, 20.0, 3000.0]))
+    torch.testing.assert_close(net.stiffness, torch.tensor([1.0, 20.0, 3000.0]), rtol=1e-4, atol=0)
+    net.stiffness.sum().backward()
+    assert (net.raw_stiffness.grad > 0).all()
+    for bad in (torch.zeros(3), torch.tensor([1.0, np.nan, 1.0]), torch.ones(2)):
+        with pytest.raises(InputError, match="stiffness"):
+            net.set_stiffness(bad)
+
+
+def test_strides():
+    assert StructuredPoseNet(3, 4, stride=8).eval()(torch.zeros(1, 64, 64, 3, dtype=torch.uint8)).unary.shape[3:] == (
+        8,
+        8,
+    )
+    with pytest.raises(ValueError, match="stride"):
+        StructuredPoseNet(3, 4, trunk="resnet", stride=8)
 
 
 def test_pairs_are_numbered_once():

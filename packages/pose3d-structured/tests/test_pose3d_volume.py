@@ -11,7 +11,8 @@ from core_eval import InputError
 from core_eval.procrustes import similarity_errors
 from core_eval.skeletons import skeleton
 from core_quantreg import IGNORE
-from pose3d_structured.volume import Volume, h36m_to_mpii, volume_pose
+from pose3d_structured.joints import h36m_to_mpii, volume_pose
+from pose3d_structured.volume import Volume
 
 
 @pytest.mark.parametrize("shape", [(20, 20, 20), (1, 1, 1), (3, 5, 7)])

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core_eval import InputError
+from core_quantreg import bin_centres
 from pose3d_structured.network import PoseMaps
 from pose3d_structured.volume import Volume
 
@@ -55,34 +56,44 @@ def deep_supervision(maps: PoseMaps, truth: Tensor, *, near: float = 1.5) -> Dee
     truth = truth.to(maps.unary.dtype)
     flat = ~torch.isnan(truth[..., :2]).any(-1)
     solid = flat & ~torch.isnan(truth[..., 2])
-    centres = volume.centres(device=truth.device).to(truth.dtype)
-    scale = sides[:, None, None, None]
     # NaN compares as false: what is not annotated is near nothing.
-    apart = (truth[..., None, None, None] - centres) * scale
-    close = apart.square().sum(2) <= near**2
-    close_2d = apart[:, :, :2, 0].square().sum(2) <= near**2
+    along = [
+        ((truth[..., axis, None] - bin_centres(side, device=truth.device).to(truth.dtype)) * side).square()
+        for axis, side in enumerate((volume.width, volume.height, volume.depth))
+    ]
+    close_2d = along[1][..., :, None] + along[0][..., None, :] <= near**2
+    x, y, z = along[0][..., None, None, :], along[1][..., None, :, None], along[2][..., :, None, None]
+    close = x + y + z <= near**2
 
-    voxels = _mean_where(
-        F.binary_cross_entropy_with_logits(maps.unary, close.to(maps.unary), reduction="none").sum((2, 3, 4)), solid
-    )
-    detection = _mean_where(
-        F.binary_cross_entropy_with_logits(maps.detection, close_2d.to(maps.unary), reduction="none").sum((2, 3)), flat
-    )
-    # From here on the gaps are filled: NaN would pass the masks in the backward pass.
-    filled = truth.nan_to_num()
-    error = ((maps.positions - filled[..., None, None, None]) * scale).abs()
-    residuals = _mean_where(error, (close & solid[..., None, None, None])[:, :, None].expand_as(error))
+    voxels = _mean_where(_cross_entropy(maps.unary, close).flatten(2).sum(2), solid)
+    detection = _mean_where(_cross_entropy(maps.detection, close_2d).flatten(2).sum(2), flat)
+    # Few voxels and pixels are active: only they are computed.
+    image, joint, *voxel = (close & solid[..., None, None, None]).nonzero(as_tuple=True)
+    found = maps.positions[image, joint, :, voxel[0], voxel[1], voxel[2]]
+    residuals = _mean((found - truth[image, joint]).mul(sides).abs())
 
     joints = maps.joints
-    i, j = (~torch.eye(joints, dtype=torch.bool, device=truth.device)).nonzero().unbind(1)
-    wrong = (maps.offsets - (filled[:, i] - filled[:, j])[..., None, None]) * sides[:, None, None]
-    # x and y of joint i are annotated where a pixel is near it, of joint j by `flat`; z of both by the difference.
-    active = close_2d[:, i, None] & ~torch.isnan(truth[:, i] - truth[:, j])[..., None, None]
-    smooth = F.smooth_l1_loss(wrong, torch.zeros_like(wrong), reduction="none")
-    offsets = _mean_where(smooth, active & flat[:, j, None, None, None])
+    others = torch.tensor([[j for j in range(joints) if j != i] for i in range(joints)], device=truth.device)
+    image, joint, row, column = close_2d.nonzero(as_tuple=True)
+    expected = truth[image, joint, None] - truth[image[:, None], others[joint]]
+    known = ~torch.isnan(expected) & flat[image[:, None], others[joint], None]
+    found = maps.offsets.unflatten(1, (joints, joints - 1))[image, joint, :, :, row, column]
+    # Gaps are filled before the subtraction: NaN would pass the mask in the backward pass.
+    wrong = ((found - expected.nan_to_num()) * sides)[known]
+    offsets = _mean(F.smooth_l1_loss(wrong, torch.zeros_like(wrong), reduction="none"))
     return DeepSupervision(voxels + residuals + detection + offsets, voxels, residuals, detection, offsets)
+
+
+def _cross_entropy(logits: Tensor, positive: Tensor) -> Tensor:
+    """Of each classifier, in the shape of both."""
+    return F.softplus(logits) - torch.where(positive, logits, 0.0)
 
 
 def _mean_where(losses: Tensor, active: Tensor) -> Tensor:
     """The mean of the active entries; zero without any."""
     return torch.where(active, losses, 0.0).sum() / active.sum().clamp(min=1)
+
+
+def _mean(losses: Tensor) -> Tensor:
+    """The mean; zero of nothing."""
+    return losses.sum() / max(losses.numel(), 1)

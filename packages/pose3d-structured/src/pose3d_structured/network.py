@@ -6,12 +6,12 @@ edges.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import resnet152  # type: ignore[import-untyped]
 
@@ -22,6 +22,9 @@ from pose3d_structured.energy import Integers, PoseEnergy, candidates
 from pose3d_structured.volume import Volume
 
 STRIDE = 16
+"""Of the paper's network."""
+_GAIN = 10.0
+"""Adam moves a parameter by about its rate in a step; c has to be able to change by factors."""
 
 
 class StridedResNet152(nn.Module):
@@ -106,24 +109,39 @@ def pair_index(i: Tensor, j: Tensor, joints: int) -> Tensor:
 
 
 class StructuredPoseNet(nn.Module):
-    """A fully convolutional trunk of stride 16, and branches that are single convolutions on its last layer (Sec. 3.3).
+    """A fully convolutional trunk, and branches that are single convolutions on its last layer (Sec. 3.3).
 
     Args:
         joints: J.
-        depth: D; H and W are those of the image divided by 16.
+        depth: D; H and W are those of the image divided by `stride`.
         trunk: "resnet" (the paper's) or "unet" (small).
+        stride: 16 (the paper's), or 8 with the U-Net.
+        width: channels of the U-Net at stride 2.
 
     Raises:
-        ValueError: fewer than two joints, or no depth.
+        ValueError: fewer than two joints, no depth, or a stride that the trunk does not have.
     """
 
-    def __init__(self, joints: int = 16, depth: int = 20, *, trunk: Literal["resnet", "unet"] = "unet") -> None:
+    def __init__(
+        self,
+        joints: int = 16,
+        depth: int = 20,
+        *,
+        trunk: Literal["resnet", "unet"] = "unet",
+        stride: int = STRIDE,
+        width: int = 16,
+    ) -> None:
         super().__init__()
         if joints < 2 or depth < 1:
             raise ValueError(f"no network for {joints} joints and {depth} depths")
-        self.joints, self.depth = joints, depth
+        if stride not in ((STRIDE,) if trunk == "resnet" else (STRIDE // 2, STRIDE)):
+            raise ValueError(f"the trunk {trunk!r} has no stride of {stride}")
+        self.joints, self.depth, self.stride = joints, depth, stride
+        widths = (width, 2 * width, 4 * width, 6 * width, 8 * width)
         self.trunk = (
-            StridedResNet152() if trunk == "resnet" else SmallUNet((16, 32, 64, 96, 128), (0, 1, 1, 1, 1), out_stage=3)
+            StridedResNet152()
+            if trunk == "resnet"
+            else SmallUNet(widths, (0, 1, 1, 1, 1), out_stage=3 if stride == STRIDE else 2)
         )
         channels = cast(int, self.trunk.out_channels)
         # The inner product of a pixel's features with a weight vector of the joint and depth.
@@ -135,8 +153,20 @@ class StructuredPoseNet(nn.Module):
         for branch, std in ((self.unary, 0.01), (self.residual, 0.0), (self.detection, 0.01), (self.offset, 0.0)):
             nn.init.normal_(branch.weight, std=std)
             nn.init.zeros_(cast(Tensor, branch.bias))
-        # c = softplus, 50 at first: a standard deviation of a tenth of the volume.
-        self.raw_stiffness = nn.Parameter(torch.full((3,), 50.0))
+        # 50 at first: a standard deviation of a tenth of the volume.
+        self.raw_stiffness = nn.Parameter(torch.full((3,), math.log(50.0) / _GAIN))
+
+    @property
+    def stiffness(self) -> Tensor:
+        """(3,): c_d > 0."""
+        return torch.exp(_GAIN * self.raw_stiffness)
+
+    @torch.no_grad()
+    def set_stiffness(self, values: Tensor) -> None:
+        """Set c_d (3,). Raises `InputError` unless they are finite and positive."""
+        if values.shape != (3,) or not (torch.isfinite(values) & (values > 0)).all():
+            raise InputError(f"stiffness is three positive numbers, not {values.tolist()}", field="stiffness")
+        self.raw_stiffness.copy_(values.log() / _GAIN)
 
     def forward(self, images: Tensor) -> PoseMaps:
         """(N, S, S, 3) uint8 RGB, S a multiple of 16 -> the maps, float32.
@@ -155,5 +185,5 @@ class StructuredPoseNet(nn.Module):
             positions=centres + residual,
             detection=self.detection(features).float(),
             offsets=self.offset(features).unflatten(1, (-1, 3)).float(),
-            stiffness=F.softplus(self.raw_stiffness),
+            stiffness=self.stiffness,
         )

@@ -5,6 +5,8 @@ Axis letters: N images, J joints, D x H x W voxels, V = D H W, E edges, K config
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -51,6 +53,7 @@ def structured_loss(
     *,
     count: int = VIOLATIONS,
     margin: float = 1.0,
+    workers: int = 1,
 ) -> Tensor:
     """Mean slack max(S(pose) + margin * Delta(truth, pose) - S(truth), 0) of the K most violated poses of each image.
 
@@ -67,6 +70,7 @@ def structured_loss(
         truth: (N, J, 3) in volume coordinates; images with a joint that is not known in 3D do not count.
         count: K.
         margin: weight of Delta, which is in volume coordinates; the paper prints no unit.
+        workers: threads that search, an image each.
 
     Returns:
         A scalar; zero without images that count.
@@ -79,11 +83,18 @@ def structured_loss(
     volume = Volume(*scores.shape[2:])
     pairs = torch.as_tensor(edges, device=scores.device)
     losses = []
-    for n in torch.isfinite(truth).all((1, 2)).nonzero().flatten().tolist():
+    counting = torch.isfinite(truth).all((1, 2)).nonzero().flatten().tolist()
+
+    def violated(n: int) -> Integers:
+        return most_violated(
+            scores[n], positions[n], offsets[n], stiffness, edges, truth[n], count=count, margin=margin
+        )
+
+    with ThreadPoolExecutor(workers) as pool:
+        found_poses = list(pool.map(violated, counting))
+    for n, violating in zip(counting, found_poses, strict=True):
         goal = truth[n].to(positions.dtype)
-        poses = torch.from_numpy(
-            most_violated(scores[n], positions[n], offsets[n], stiffness, edges, goal, count=count, margin=margin)
-        ).to(scores.device)
+        poses = torch.from_numpy(violating).to(scores.device)
         right = volume.encode(goal)[0][None]
         unary, places = scores[n].flatten(1), positions[n].flatten(2)
         valued = pose_scores(unary, places, offsets[n], stiffness, pairs, torch.cat([right, poses]))
