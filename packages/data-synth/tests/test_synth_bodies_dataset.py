@@ -10,7 +10,8 @@ import pytest
 from core_eval import Dataset, InputError
 from core_eval.skeletons import skeleton
 from data_synth.bodies import dataset as module
-from data_synth.bodies.dataset import ACTION_NAMES, BLOCK, SIZE, SPLITS, SplitPlan, SplitRenderer, shot
+from data_synth.bodies.body_set import BLOCK, SIZE
+from data_synth.bodies.dataset import ACTION_NAMES, SPLITS, SplitPlan, SplitRenderer, shot
 from data_synth.bodies.preview import contact_sheet, preview
 from data_synth.bodies.skeleton import JOINT_PARENTS, JOINTS
 from data_synth.plugin import DATASETS
@@ -20,8 +21,8 @@ from data_synth.plugin import DATASETS
 def small(tmp_path_factory):
     """The data set cut to one subject and 60 images a split, rendered into a folder of its own."""
     patch = pytest.MonkeyPatch()
-    plans = {name: SplitPlan(plan.subjects[:1], plan.takes[:1], 1) for name, plan in SPLITS.items()}
-    patch.setattr(module, "SPLITS", plans)
+    for name, plan in list(SPLITS.items()):
+        patch.setitem(SPLITS, name, SplitPlan(plan.subjects[:1], plan.takes[:1], 1))
     yield module.stand_in_h36m(cache=tmp_path_factory.mktemp("bodies"))
     patch.undo()
 

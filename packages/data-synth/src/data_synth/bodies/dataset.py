@@ -1,6 +1,6 @@
 """`h36m`, the stand-in for Human3.6M: seven people, fifteen actions, four cameras, 10 frames a second.
 
-Axis letters: `J` = 17 joints (`skeleton.JOINTS`), `H` = 128 rows and columns of an image, `B` samples of a request.
+Axis letters: `J` = 17 joints (`skeleton.JOINTS`), `H` = 128 rows and columns of an image.
 
 | split | subjects            | takes | frames a camera | images | groups |
 |-------|---------------------|-------|----------------:|-------:|-------:|
@@ -8,38 +8,39 @@ Axis letters: `J` = 17 joints (`skeleton.JOINTS`), `H` = 128 rows and columns of
 | valid | S1, S5, S6, S7, S8  | 3     |               2 |    600 |     75 |
 | test  | S9, S11             | 1, 2  |               6 |  1,440 |     60 |
 
-A take is 200 frames at 10 a second, and its kept frames are spread over all of it and go round
-the cameras. Any 15 consecutive samples of a split show the 15 actions, so that its first n are a fair small split. A
-sample depends on (data set, subject, action, take, frame, camera) alone.
+A sample has inputs {image (H, H, 3) uint8 RGB} and target {joints_mm (J, 3) float64 camera axes (x right, y down, z
+forward); points (J, 2) float64 px, pixel centres; visible (J,) bool; intrinsics (3, 3) float64 of this crop, px;
+action () int64, camera () int64 from 0, subject () int64 as in its name}. `group` is the take.
+
+A take is 200 frames at 10 a second; its kept frames are spread over all of it and go round the cameras. Any 15
+consecutive samples show the 15 actions, so that the first n of a split are a fair small split. A sample depends on
+(data set, subject, action, take, frame, camera) and on how many frames of the take are kept.
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core_eval import InputError, Sample
+from data_synth.bodies.body_set import SIZE, BodySet, Describe, Recipe
 from data_synth.seeds import generator
-from data_synth.shards import Field, Progress, Shards, cache_root
+from data_synth.shards import Field
 
 if TYPE_CHECKING:
+    from data_synth.bodies.scene import Scene
     from data_synth.bodies.sequences import Recording
     from data_synth.bodies.wardrobe import Outfit
 
 NAME = "h36m"
-VERSION = 1
-SIZE = 128
-BLOCK = 15
 LENGTH = 200
+"""Frames of a take: 20 seconds."""
 CAMERA_COUNT = 4
 
 ACTION_NAMES = (
@@ -64,7 +65,7 @@ class SplitPlan:
 
 
 _TRAINING = ("S1", "S5", "S6", "S7", "S8")
-SPLITS: Mapping[str, SplitPlan] = {
+SPLITS: dict[str, SplitPlan] = {
     "train": SplitPlan(_TRAINING, (1, 2), 10),
     "valid": SplitPlan(_TRAINING, (3,), 2),
     "test": SplitPlan(("S9", "S11"), (1, 2), 6),
@@ -115,104 +116,6 @@ def _frames(plan: SplitPlan) -> NDArray[np.int64]:
     """Numbers of the frames that are kept of a take, in order; they go round the cameras."""
     count = CAMERA_COUNT * plan.per_camera
     return np.arange(count) * LENGTH // count
-
-
-class StandInH36M:
-    """The data set (`core_eval.Dataset`). `cache`: where shards are kept, by default `shards.cache_root()`."""
-
-    name = NAME
-    kind: Literal["stand-in"] = "stand-in"
-
-    def __init__(self, cache: Path | None = None) -> None:
-        self._cache = cache
-        self._shards: dict[str, Shards] = {}
-
-    def split(self, name: str) -> BodySplit:
-        """A split, rendered as it is read. Raises `InputError` for an unknown name."""
-        plan = _plan(name)
-        if name not in self._shards:
-            folder = (self._cache or cache_root()) / NAME / f"{name}-{self.fingerprint(name)[:16]}"
-            self._shards[name] = Shards(folder, plan.images, FIELDS, SplitRenderer(name), block=BLOCK)
-        return BodySplit(name, self._shards[name], range(plan.images))
-
-    def fingerprint(self, name: str) -> str:
-        """SHA-256 over version, split, configuration, and the code that makes people, motion and pictures."""
-        text = repr((NAME, VERSION, SIZE, BLOCK, LENGTH, name, _plan(name), version("anny"), source_hash()))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def missing(self, name: str) -> int:
-        """How many samples of a split are still to be rendered."""
-        shards = self.split(name).shards
-        return sum(len(shards.span(k)) for k in shards.missing())
-
-    def preview(self, split: str, path: Path, *, n: int = 24, progress: Progress | None = None) -> None:
-        """Write a contact sheet (PNG) of the first `n` samples of a split, with the joints drawn."""
-        from data_synth.bodies.preview import preview
-
-        samples = self.split(split)[:n]
-        samples.prepare(progress)
-        preview(samples, path)
-
-
-class BodySplit(Sequence[Sample]):
-    """Samples of a split, or of a slice of it.
-
-    A sample has inputs {image (H, H, 3) uint8 RGB} and target {joints_mm (J, 3) float64 camera axes (x right, y down,
-    z forward); points (J, 2) float64 px, pixel centres; visible (J,) bool; intrinsics (3, 3) float64 of this crop, px;
-    action () int64, camera () int64 from 0, subject () int64 as in its name}. `group` is the take. For training,
-    `batch` and `arrays` give the stored arrays (see `FIELDS`).
-    """
-
-    def __init__(self, name: str, shards: Shards, indices: range) -> None:
-        self.name, self.shards, self.indices = name, shards, indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    @overload
-    def __getitem__(self, index: int) -> Sample: ...
-    @overload
-    def __getitem__(self, index: slice) -> BodySplit: ...
-    def __getitem__(self, index: int | slice) -> Sample | BodySplit:
-        if isinstance(index, slice):
-            return BodySplit(self.name, self.shards, self.indices[index])
-        i = self.indices[index]
-        stored = self.shards.sample(i)
-        what = shot(self.name, i)
-        return Sample(
-            id=what.id,
-            inputs={"image": stored["image"]},
-            target={
-                **{name: stored[name] for name in ("joints_mm", "points", "visible", "intrinsics")},
-                "action": np.array(what.action),
-                "camera": np.array(what.camera),
-                "subject": np.array(SUBJECT_NUMBERS[what.subject]),
-            },
-            group=what.group,
-        )
-
-    def batch(
-        self, indices: Sequence[int] | NDArray[np.integer], names: Sequence[str] | None = None
-    ) -> dict[str, np.ndarray]:
-        """Stored arrays of several samples, stacked: name -> (B, ...); indices count within this slice."""
-        return self.shards.batch([self.indices[i] for i in indices], names)
-
-    def arrays(self, name: str) -> list[np.ndarray]:
-        """Read-only memory maps of one stored array, shard by shard. Only for a whole split, else ValueError."""
-        if self.indices != range(self.shards.n):
-            raise ValueError("a slice of a split has no memory maps of its own: use batch")
-        return self.shards.arrays(name)
-
-    def prepare(self, progress: Progress | None = None, workers: int | None = None) -> None:
-        """Render whatever is missing of this slice, on all cores."""
-        if self.indices:
-            self.shards.prepare(max(self.indices[0], self.indices[-1]) + 1, progress, workers)
-
-
-def _plan(name: str) -> SplitPlan:
-    if name not in SPLITS:
-        raise InputError(f"unknown split {name!r} of {NAME}; there are {', '.join(SPLITS)}", field="split")
-    return SPLITS[name]
 
 
 class SplitRenderer:
@@ -279,24 +182,24 @@ def _outfit(subject: str, take: int, day: int) -> Outfit:
 
 
 @lru_cache(maxsize=256)
-def _scene(group: str):  # type: ignore[no-untyped-def]
+def _scene(group: str) -> Scene:
     from data_synth.bodies.scene import draw_scene
 
     return draw_scene(generator(NAME, "scene", group), inside=True)
 
 
-@cache
-def source_hash() -> str:
-    """SHA-256 of the modules that decide what people do and what the pictures look like."""
-    here = Path(__file__).parent
-    above = here.parent
-    files = [above / f"{name}.py" for name in ("raster", "seeds", "shade")]
-    files += [above / "faces" / f"{name}.py" for name in ("backdrop", "lights", "photo", "skin", "surface")]
-    files += sorted(here.glob("*.py"))
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.relative_to(above).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()
+def describer(split: str) -> Describe:
+    """Id, group and numbers of a split's samples."""
+
+    def describe(index: int) -> tuple[str, str, Mapping[str, int]]:
+        what = shot(split, index)
+        numbers = {"action": what.action, "camera": what.camera, "subject": SUBJECT_NUMBERS[what.subject]}
+        return what.id, what.group, numbers
+
+    return describe
+
+
+RECIPE = Recipe(NAME, SPLITS, FIELDS, SplitRenderer, describer)
 
 
 def stand_in_h36m(
@@ -304,8 +207,6 @@ def stand_in_h36m(
     cache: Path | None = None,
     root: Path | None = None,
     allow_partial: bool = False,  # noqa: ARG001 - every data set factory takes it
-) -> StandInH36M:
+) -> BodySet:
     """Make the data set. `root` must be None (there is nothing to be read); `allow_partial` has no effect."""
-    if root is not None:
-        raise InputError(f"{NAME} is rendered and takes no root folder", file=root, field="root")
-    return StandInH36M(cache)
+    return BodySet(RECIPE, cache, root)

@@ -89,9 +89,19 @@ class Bodies:
             on_head = vertices[stored["weights"][:, BONE["head"]] > 0.5]
             crown = np.array([0.0, on_head[:, 1].mean(), on_head[:, 2].max()])
             named = dict(zip(_HEADS, heads, strict=True))
-            skeletons.append(make_skeleton(named, crown, float(vertices[:, 2].min())))
+            skeletons.append(make_skeleton(named, crown, _soles(vertices.astype(np.float64), stored["weights"])))
         eyes = stored["heads"][:, [_HEADS.index("eye.L"), _HEADS.index("eye.R")]]
         return cls(stored["vertices"], stored["faces"], stored["weights"], eyes, tuple(skeletons))
+
+
+def _soles(vertices: NDArray[np.float64], weights: F32) -> NDArray[np.float64]:
+    """(2, 4, 3) corners of the soles: heel and toes, inner and outer; a shoe's rim further out than the skin."""
+    corners = []
+    for side in SIDES:
+        foot = vertices[weights[:, BONE[f"foot.{side}"]] > 0.5]
+        (left, front, low), (right, back, _) = foot.min(axis=0) - 0.008, foot.max(axis=0) + 0.008
+        corners.append([[x, y, low + 0.008] for x in (left, right) for y in (front, back)])
+    return np.array(corners)
 
 
 def draw_phenotype(name: str) -> dict[str, float]:

@@ -10,16 +10,20 @@ metres; a person with turn 0 faces -y.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
+from data_synth.bodies.limits import LIMITS
 from data_synth.bodies.skeleton import BONE, BONES, OUTWARD, SIDES, Skeleton, about, bend
 
 F64 = NDArray[np.float64]
 REACH = 0.995
 """Longest stretch of a limb, as part of its straight length: nobody locks elbows and knees."""
+FOLD = 150.0
+"""Sharpest bend of elbow and knee, degrees: flesh keeps a limb from folding flat."""
 
 _TRUNK = tuple(BONE[name] for name in ("pelvis", "torso", "neck", "head", *(f"clavicle.{s}" for s in SIDES)))
 
@@ -47,9 +51,10 @@ class Controls:
     root (T, 3) m: the pelvis; its height is that over the floor, or, with `hang`, what is taken off the height at
     which the legs reach the feet. turn (T, 3): heading (degrees about z, counter-clockwise from above), forward pitch
     and lean to the left of the pelvis. torso, neck, head (T, 3) degrees as in `skeleton.bend`. shrug (T, S, 2): collar
-    bones, degrees up and forward. hands: left, right. ankle (T, S, 3) m in the world; sole (T, S, 3): heading, toes
-    down, outward roll of the feet in degrees. knee (T, S, 3): where the knees point, in the pelvis's axes with x
-    outward. hang: see root. seat: x, y (m), heading (degrees) and height (m) of a chair, if there is one.
+    bones, degrees up and forward. hands: left, right. ankle (T, S, 3) m in the world, its height being that of the
+    foot's lowest point; sole (T, S, 3): heading, toes down, outward roll of the feet in degrees. knee (T, S, 3): where
+    the knees point, in the pelvis's axes with x outward. hang: see root. seat: x, y (m), heading (degrees) and height
+    (m) of a chair, if there is one.
     """
 
     root: F64
@@ -65,6 +70,15 @@ class Controls:
     hang: bool = True
     seat: tuple[float, float, float, float] | None = None
 
+    def at(self, rows: NDArray[np.int64]) -> Controls:
+        """Some of the moments."""
+        hands = [
+            Hand({k: (w[rows], p[rows]) for k, (w, p) in h.targets.items()}, h.elbow[rows], h.twist[rows], h.flex[rows])
+            for h in self.hands
+        ]
+        names = ("root", "turn", "torso", "neck", "head", "shrug", "ankle", "sole", "knee")
+        return replace(self, hands=(hands[0], hands[1]), **{name: getattr(self, name)[rows] for name in names})
+
 
 @dataclass(frozen=True, slots=True)
 class Pose:
@@ -75,8 +89,17 @@ class Pose:
     pivots: F64
 
 
-def solve(controls: Controls, skeleton: Skeleton, nudge: F64 | None = None, swivel: F64 | None = None) -> Pose:
-    """All bones of a motion. nudge (T, S, 3) m moves the wrists, swivel (T, S) degrees lifts the elbows outwards."""
+def solve(
+    controls: Controls,
+    skeleton: Skeleton,
+    nudge: F64 | None = None,
+    swivel: F64 | None = None,
+    step: F64 | None = None,
+) -> Pose:
+    """All bones of a motion. nudge (T, S, 3) m moves the wrists, swivel (T, S) degrees lifts the elbows outwards, step
+    (T, S, 3) m moves the ankles."""
+    if step is not None:
+        controls = replace(controls, ankle=controls.ankle + step)
     count = len(controls.root)
     turn = np.tile(np.eye(3), (count, len(BONES), 1, 1))
     heading = about("z", controls.turn[:, 0])
@@ -86,17 +109,21 @@ def solve(controls: Controls, skeleton: Skeleton, nudge: F64 | None = None, swiv
         ("torso", "neck", controls.neck),
         ("neck", "head", controls.head),
     ):
-        turn[:, BONE[bone]] = turn[:, BONE[above]] @ bend(angles)
+        turn[:, BONE[bone]] = turn[:, BONE[above]] @ bend(_within(bone, angles))
     torso = turn[:, BONE["torso"]]
     for s, side in enumerate(SIDES):
         up, forward = controls.shrug[:, s, 0], controls.shrug[:, s, 1]
         turn[:, BONE[f"clavicle.{side}"]] = torso @ about("y", -OUTWARD[s] * up) @ about("z", -OUTWARD[s] * forward)
+    feet = np.stack([_foot(controls, s) for s in range(2)], axis=1)
+    ankle = controls.ankle.copy()
+    for s in range(2):
+        ankle[:, s, 2] += skeleton.rise(s, feet[:, s])
     root = controls.root.copy()
     if controls.hang:
-        root[:, 2] = _standing_height(controls, skeleton, turn) - controls.root[:, 2]
+        root[:, 2] = _standing_height(controls, skeleton, turn, ankle) - controls.root[:, 2]
     pivots = skeleton.place(root, turn, (*_TRUNK, *(BONE[f"{b}.{s}"] for s in SIDES for b in ("upperarm", "thigh"))))
     for s in range(2):
-        _solve_leg(controls, skeleton, turn, pivots, s)
+        _solve_leg(controls, skeleton, turn, pivots, s, ankle[:, s], feet[:, s])
         _solve_arm(
             controls.hands[s],
             skeleton,
@@ -126,26 +153,36 @@ def wrist_of(hand: Hand, skeleton: Skeleton, turn: F64, pivots: F64, side: int) 
     return place / total[:, None]
 
 
-def _standing_height(controls: Controls, skeleton: Skeleton, turn: F64) -> F64:
+def _foot(controls: Controls, s: int) -> F64:
+    """(T, 3, 3) rotation of a foot as it is meant to be."""
+    heading, down, roll = np.moveaxis(controls.sole[:, s], -1, 0)
+    return about("z", heading) @ about("y", OUTWARD[s] * roll) @ about("x", down)
+
+
+def _standing_height(controls: Controls, skeleton: Skeleton, turn: F64, ankle: F64) -> F64:
     """(T,) highest pelvis from which both feet are in reach."""
     reach = 0.99 * skeleton.leg
     heights = []
     for s, side in enumerate(SIDES):
         hip = _apply(turn[:, 0], np.tile(skeleton.offset(BONE[f"thigh.{side}"]), (len(turn), 1)))
-        gap = controls.ankle[:, s, :2] - controls.root[:, :2] - hip[:, :2]
+        gap = ankle[:, s, :2] - controls.root[:, :2] - hip[:, :2]
         rise = np.sqrt(np.maximum(reach**2 - (gap**2).sum(axis=1), (0.3 * reach) ** 2))
-        heights.append(controls.ankle[:, s, 2] + rise - hip[:, 2])
+        heights.append(ankle[:, s, 2] + rise - hip[:, 2])
     return np.minimum(*heights)
 
 
-def _solve_leg(controls: Controls, skeleton: Skeleton, turn: F64, pivots: F64, s: int) -> None:
+def _solve_leg(controls: Controls, skeleton: Skeleton, turn: F64, pivots: F64, s: int, ankle: F64, foot: F64) -> None:
     side = SIDES[s]
     pole = _apply(turn[:, 0], controls.knee[:, s] * np.array([OUTWARD[s], 1.0, 1.0]))
     lengths = skeleton.length(f"shin.{side}"), skeleton.length(f"foot.{side}")
-    upper, lower, _ = two_bones(pivots[:, BONE[f"thigh.{side}"]], controls.ankle[:, s], lengths, pole, hinge=-1.0)
+    hip = pivots[:, BONE[f"thigh.{side}"]]
+    for _ in range(3):  # a foot that its ankle turns less than it was meant to must not sink into the floor
+        upper, lower, _ = two_bones(hip, ankle, lengths, pole, hinge=-1.0)
+        held = lower @ _at_most(np.swapaxes(lower, 1, 2) @ foot, LIMITS["ankle"][1])
+        lowest = controls.ankle[:, s, 2] + skeleton.rise(s, held)
+        ankle = np.stack([ankle[:, 0], ankle[:, 1], np.maximum(ankle[:, 2], lowest)], axis=1)
     turn[:, BONE[f"thigh.{side}"]], turn[:, BONE[f"shin.{side}"]] = upper, lower
-    heading, down, roll = np.moveaxis(controls.sole[:, s], -1, 0)
-    turn[:, BONE[f"foot.{side}"]] = about("z", heading) @ about("y", OUTWARD[s] * roll) @ about("x", down)
+    turn[:, BONE[f"foot.{side}"]] = held
 
 
 def _solve_arm(
@@ -182,7 +219,7 @@ def two_bones(
     first, second = lengths
     gap = target - start
     distance = np.linalg.norm(gap, axis=1)
-    shortest = abs(first - second) + 0.12 * (first + second)  # flesh keeps a limb from folding flat
+    shortest = np.sqrt(first**2 + second**2 + 2 * first * second * np.cos(np.radians(FOLD)))
     reach = np.clip(distance, shortest, REACH * (first + second))
     along = gap / np.maximum(distance, 1e-9)[:, None]
     side = pole - (pole * along).sum(axis=1, keepdims=True) * along
@@ -193,6 +230,19 @@ def two_bones(
     lower = (reach[:, None] * along - first * upper) / second
     axis = hinge * np.cross(along, side)
     return _frame(axis, upper), _frame(axis, lower), np.abs(distance - reach) < 1e-9
+
+
+def _within(bone: str, angles: F64) -> F64:
+    """Angles (T, 3) of a joint of the trunk, held within its limits."""
+    low, high = np.transpose([LIMITS[f"{bone}-{name}"] for name in ("flexion", "lean", "turn")])
+    return np.clip(angles, low, high)
+
+
+def _at_most(rotation: F64, degrees: float) -> F64:
+    """Rotations (T, 3, 3) about the same axes, by no more than so many degrees."""
+    vector = Rotation.from_matrix(rotation).as_rotvec(degrees=True)
+    size = np.linalg.norm(vector, axis=1, keepdims=True)
+    return Rotation.from_rotvec(vector * np.minimum(1, degrees / np.maximum(size, 1e-9)), degrees=True).as_matrix()
 
 
 def _frame(axis: F64, down: F64) -> F64:

@@ -59,8 +59,14 @@ def draw_scene(rng: np.random.Generator, *, inside: bool, outdoor: bool = False)
     angle = rng.uniform(0, 2 * np.pi)
     c, s = np.cos(angle), np.sin(angle)
     turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ _TO_WORLD
+    # A hall with many lamps: more light from all around than at a portrait.
+    around = np.float32(1.0 if outdoor else 1.6)
     lighting = Lighting(
-        (drawn.direction @ turn.T).astype(np.float32), drawn.colour, drawn.sky, drawn.ground, drawn.shadow
+        (drawn.direction @ turn.T).astype(np.float32),
+        drawn.colour,
+        around * drawn.sky,
+        around * drawn.ground,
+        drawn.shadow,
     )
     room = draw_room(rng) if inside else None
     return Scene(lighting, room, outdoor, to_linear(rng.uniform(0.15, 0.8) * np.array([1, rng.uniform(0.6, 1), 0.55])))
@@ -70,7 +76,7 @@ def draw_room(rng: np.random.Generator) -> Room:
     atlas = np.empty((6, TEXELS, TEXELS, 3), np.float32)
     for side in range(2, 6):
         wall = draw_backdrop(rng, TEXELS, outdoor=False, skin=to_linear((0.7, 0.5, 0.4)))
-        atlas[side] = cv2.GaussianBlur(wall, (0, 0), 0.7)
+        atlas[side] = 0.04 + 0.96 * cv2.GaussianBlur(wall, (0, 0), 0.7) ** 0.8  # no black walls
     atlas[0] = _floor(rng)
     atlas[1] = to_linear(np.full(3, rng.uniform(0.6, 0.9)))
     pitch = np.array([rng.uniform(1.2, 2.4), 1.0, *rng.uniform(2.2, 4.0, 4)], np.float32)

@@ -6,21 +6,24 @@ Axis letters: `T` frames of a recording, `B` bones, `J` joints.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_synth.bodies.actions import draw_action
+from data_synth.bodies.contact import Flesh, measure_flesh, settle
+from data_synth.bodies.dataset import LENGTH
 from data_synth.bodies.people import NAMES, Bodies
-from data_synth.bodies.pose import Pose, solve
+from data_synth.bodies.pose import Pose
 from data_synth.seeds import generator
 
 F64 = NDArray[np.float64]
 
 RATE = 10
 """Frames a second."""
-LENGTH = 200
-"""Frames of a recording: 20 seconds."""
+DEEPEST = 0.02
+"""A pose in which something is deeper in the body than this, m, is rejected."""
 
 
 @dataclass(frozen=True)
@@ -38,5 +41,14 @@ def record(name: tuple[str | int, ...], subject: str, action: str, take: int, fr
     rng = generator(*name, "motion", subject, action, take)
     # The whole recording is drawn, so that which frames are wanted changes nothing.
     controls = draw_action(action, rng, np.arange(LENGTH) / RATE, skeleton, take)
-    pose = solve(controls, skeleton)
-    return Recording(frames, Pose(pose.root[frames], pose.turn[frames], pose.pivots[frames]), controls.seat)
+    pose, deep = settle(controls.at(frames), skeleton, flesh_of(subject))
+    fine = np.flatnonzero(deep <= DEEPEST)
+    # A pose that cannot be repaired is rejected: the nearest one of this take stands for it.
+    use = fine[np.abs(fine[:, None] - np.arange(len(frames))).argmin(axis=0)]
+    return Recording(frames, Pose(pose.root[use], pose.turn[use], pose.pivots[use]), controls.seat)
+
+
+@lru_cache(maxsize=64)
+def flesh_of(subject: str) -> Flesh:
+    """The spheres of a person."""
+    return measure_flesh(Bodies.load(), NAMES.index(subject))

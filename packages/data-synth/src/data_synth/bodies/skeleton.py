@@ -71,13 +71,14 @@ class Skeleton:
     """One person's proportions.
 
     pivot (B, 3) m in the mesh as modelled; neutral (B, 3, 3) turns the modelled bone into the standing stance;
-    crown (3,) m highest point of the head in the mesh; sole: height of the ankle over the sole (m).
+    crown (3,) m highest point of the head in the mesh; feet (2, 4, 3) m: corners of the soles, left and right, from the
+    ankles.
     """
 
     pivot: F64
     neutral: F64
     crown: F64
-    sole: float
+    feet: F64
 
     def offset(self, bone: int) -> F64:
         """(3,) m from the parent's pivot to this bone's, in the parent's frame."""
@@ -97,6 +98,10 @@ class Skeleton:
     def arm(self) -> float:
         """Shoulder to wrist, straight, m."""
         return self.length("forearm.L") + self.length("hand.L")
+
+    def rise(self, side: int, turn: F64) -> F64:
+        """(T,) m: height of an ankle over the floor that a foot with rotations turn (T, 3, 3) touches."""
+        return -(turn[:, None, 2, :] * self.feet[side]).sum(axis=2).min(axis=1)
 
     def place(self, root: F64, turn: F64, bones: tuple[int, ...] = tuple(range(len(BONES)))) -> F64:
         """Pivots (T, B, 3) of bones with global rotations turn (T, B, 3, 3); root (T, 3) is the pelvis, m."""
@@ -120,8 +125,8 @@ class Skeleton:
         return out
 
 
-def make_skeleton(heads: dict[str, F64], crown: F64, lowest: float) -> Skeleton:
-    """heads: rest heads (3,) m of the model's bones by name; crown (3,); lowest: height of the soles, m."""
+def make_skeleton(heads: dict[str, F64], crown: F64, soles: F64) -> Skeleton:
+    """heads: rest heads (3,) m of the model's bones by name; crown (3,); soles (2, 4, 3): their corners, m."""
     pivot = np.empty((len(BONES), 3))
     for index, bone in enumerate(BONES[1:], 1):
         name, _, side = bone.partition(".")
@@ -139,7 +144,8 @@ def make_skeleton(heads: dict[str, F64], crown: F64, lowest: float) -> Skeleton:
             neutral[b] = _onto(neutral[a] @ (pivot[c] - pivot[b])) @ neutral[a]
             for twin in twins:
                 neutral[BONE[f"{twin}.{side}"]] = neutral[b]
-    return Skeleton(pivot, neutral, crown, float(pivot[BONE["foot.L"], 2] - lowest))
+    ankles = np.stack([pivot[BONE[f"foot.{side}"]] for side in SIDES])
+    return Skeleton(pivot, neutral, crown, soles - ankles[:, None])
 
 
 def _onto(direction: F64) -> F64:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from data_synth.bodies.pose import Controls, Hand
 from data_synth.bodies.signals import ease, gate, stations, wander
@@ -96,28 +97,30 @@ class Draft:
 
 def stand(rng: Rng, t: F64, skeleton: Skeleton, hold: float = 6.0, width: float = 0.17) -> Draft:
     """On both feet, with a new place and heading about every `hold` seconds and weight on one leg or the other."""
-    places = np.concatenate([rng.normal(0, 0.45, (6, 2)), rng.uniform(-180, 180) + rng.normal(0, 55, (6, 1))], axis=1)
-    path = stations(rng, t, places, hold, 1.1)
+    middle = [*rng.normal(0, 0.4, 2), rng.uniform(-180, 180)]
+    places = middle + rng.normal(0, 1, (6, 3)) * [0.2, 0.2, 32.0]
+    steps = stations(rng, t, places, hold, 0.5)
+    path = gaussian_filter1d(steps, 0.3 / (t[1] - t[0]), axis=0, mode="nearest")
     lean = wander(rng, t, 0.035, 5)
     shift = stations(rng, t, np.array([[-0.05], [0.0], [0.05]]), 3.5, 0.9)[:, 0] + lean * 0.4
     half = width * rng.uniform(0.8, 1.25) / 2 * skeleton.leg / 0.86
     stride, toe = rng.normal(0, 0.05), rng.uniform(2, 14)
-    ankle, sole, knee = _feet(t, path, half, stride, toe, skeleton)
+    ankle, sole, knee = _feet(t, steps, half, stride, toe)
     root = np.stack([*_turned(path, np.stack([shift, wander(rng, t, 0.012, 4)], axis=1)).T, 0 * t], axis=1)
     root[:, 2] = np.abs(wander(rng, t, 0.008, 4)) + 0.004
     turn = np.stack([path[:, 2] + wander(rng, t, 4, 5), wander(rng, t, 2, 5), -35 * shift], axis=1)
     return Draft(rng, t, skeleton, root, turn, ankle, sole, knee)
 
 
-def _feet(t: F64, path: F64, half: float, stride: float, toe: float, skeleton: Skeleton) -> tuple[F64, F64, F64]:
+def _feet(t: F64, path: F64, half: float, stride: float, toe: float) -> tuple[F64, F64, F64]:
     """Ankles that follow a path (T, 3: x, y, heading) one after the other, lifted while they move."""
     ankle, sole = np.empty((len(t), 2, 3)), np.zeros((len(t), 2, 3))
     for s in range(2):
-        late = np.stack([np.interp(t - 0.25 * s, t, path[:, k]) for k in range(3)], axis=1)
+        late = np.stack([np.interp(t + 0.27 * OUTWARD[s], t, path[:, k]) for k in range(3)], axis=1)
         spot = np.stack([np.full(len(t), OUTWARD[s] * half), np.full(len(t), stride * (1 if s else -1))], axis=1)
         ankle[:, s, :2] = _turned(late, spot)
         speed = np.linalg.norm(np.gradient(ankle[:, s, :2], t, axis=0), axis=1)
-        ankle[:, s, 2] = skeleton.sole + np.minimum(0.12 * speed, 0.10)
+        ankle[:, s, 2] = np.minimum(0.06 * speed, 0.06)
         sole[:, s, 0] = late[:, 2] + OUTWARD[s] * toe
         sole[:, s, 1] = np.minimum(25 * speed, 20)
     knee = np.tile([0.22, -1.0, 0.0], (len(t), 2, 1))
@@ -132,7 +135,7 @@ def walk(rng: Rng, t: F64, skeleton: Skeleton, cadence: float, stride: float) ->
     way = rng.uniform(0, 2 * np.pi) + sign * stride * (phase - phase[0]) / radius
     radius = radius + wander(rng, t, 0.12, 11)
     path = np.stack([radius * np.cos(way), radius * np.sin(way), np.degrees(way) + sign * 90 + 90], axis=1)
-    half, lift, toe = rng.uniform(0.045, 0.075), rng.uniform(0.09, 0.15), rng.uniform(2, 12)
+    half, lift, toe = rng.uniform(0.045, 0.075), rng.uniform(0.06, 0.15), rng.uniform(2, 12)
     ankle, sole = np.empty((len(t), 2, 3)), np.zeros((len(t), 2, 3))
     on_floor = 0.6
     for s in range(2):
@@ -143,10 +146,8 @@ def walk(rng: Rng, t: F64, skeleton: Skeleton, cadence: float, stride: float) ->
         strike = np.where(p < on_floor, 1 - ease(p / on_floor * 6), ease((swing - 0.6) / 0.4))  # toes up
         foot = np.stack([np.full(len(t), OUTWARD[s] * half), -along], axis=1)
         ankle[:, s, :2] = _turned(path, foot)
-        ankle[:, s, 2] = skeleton.sole + lift * 0.55 * np.sin(np.pi * swing) ** 2 * skeleton.leg
+        ankle[:, s, 2] = 0.4 * lift * np.sin(np.pi * swing) ** 2 * skeleton.leg
         sole[:, s] = np.stack([path[:, 2] + OUTWARD[s] * toe, 38 * push - 17 * strike, 0 * t], axis=1)
-        # Heel and toes are pivots: the ankle rises as it turns about them.
-        ankle[:, s, 2] += 0.115 * np.sin(np.radians(38 * push)) + 0.04 * np.sin(np.radians(17 * strike))
     knee = np.tile([0.12, -1.0, 0.0], (len(t), 2, 1))
     sway = 0.02 * np.cos(2 * np.pi * phase)
     root = np.stack([*_turned(path, np.stack([sway, 0 * t], axis=1)).T, 0.008 + 0.012 * np.cos(4 * np.pi * phase)], 1)
@@ -187,7 +188,7 @@ def sit(rng: Rng, t: F64, skeleton: Skeleton, lively: float = 1.0) -> Draft:
         ankle[:, s, :2] = _turned(path, spot)
         speed = np.linalg.norm(np.gradient(spot, t, axis=0), axis=1)
         far = np.maximum(-spot[:, 1] / thigh - 1.15, 0)  # stretched legs rest on the heels
-        ankle[:, s, 2] = skeleton.sole + np.minimum(0.12 * speed, 0.08) + 0.05 * far
+        ankle[:, s, 2] = np.minimum(0.12 * speed, 0.08)
         sole[:, s] = np.stack([heading + OUTWARD[s] * (6 + 20 * far), -55 * far, 8 * far], axis=1)
         knee[:, s, 0] = 0.1 + 0.6 * gate(rng, t, 0.4, 6)
     draft = Draft(rng, t, skeleton, root, turn, ankle, sole, knee, hang=False, seat=(*place, heading, height))
@@ -201,20 +202,19 @@ def sit(rng: Rng, t: F64, skeleton: Skeleton, lively: float = 1.0) -> Draft:
 
 
 def floor_sit(rng: Rng, t: F64, skeleton: Skeleton) -> Draft:
-    """From standing down to the floor, and on the floor: legs stretched, bent or to the side."""
-    place, heading = rng.normal(0, 0.3, 2), rng.uniform(-180, 180)
+    """From standing down to the floor, and on the floor: legs stretched, bent, apart or crossed in front."""
+    place, heading, leg = rng.normal(0, 0.3, 2), rng.uniform(-180, 180), skeleton.leg
     path = np.tile([place[0], place[1], heading], (len(t), 1))
-    leg = skeleton.leg
     down = ease((t - t[0] - rng.uniform(0.5, 4.0)) / rng.uniform(1.6, 2.6))
-    bottom = 0.105
-    height = bottom + (1 - down) * (0.97 * leg + skeleton.sole - bottom)
-    back = 0.30 * np.sin(np.pi * down)  # the seat goes backwards first
-    root = np.stack([*_turned(path, np.stack([0 * t, 0.16 * down + back * 0.4], axis=1)).T, height], axis=1)
-    pitch = 38 * np.sin(np.pi * down) - 12 * down + down * wander(rng, t, 4, 6)
+    bottom = 0.135
+    height = bottom + (1 - down) * (0.97 * leg + 0.08 - bottom)
+    back = 0.16 * down + 0.10 * np.sin(np.pi * down)  # the seat goes backwards
+    root = np.stack([*_turned(path, np.stack([0 * t, back], axis=1)).T, height], axis=1)
+    bow = np.sin(np.pi * np.minimum(1.35 * down, 1))
+    pitch = 30 * bow - 20 * down + down * wander(rng, t, 4, 6)
     turn = np.stack([heading + wander(rng, t, 4, 6), pitch, wander(rng, t, 2, 6)], axis=1)
-    poses = np.array(
-        [[0.10, -0.95, 0.3], [0.10, -0.58, 0.35], [0.22, -0.42, 1.4], [0.07, -0.80, 0.2], [0.24, -0.72, 0.8]]
-    )
+    # Where an ankle rests: outward and forward of the seat in leg lengths, how far up, and how far out the knee points.
+    poses = np.array([[0.09, 0.96, 0.1], [0.11, 0.62, 0.2], [0.10, 0.55, 0.8], [0.08, 0.82, 0.2], [0.28, 0.85, 0.5]])
     ankle, sole = np.empty((len(t), 2, 3)), np.zeros((len(t), 2, 3))
     knee = np.tile([0.2, -0.3, 1.0], (len(t), 2, 1))
     same = rng.random() < 0.5
@@ -222,21 +222,21 @@ def floor_sit(rng: Rng, t: F64, skeleton: Skeleton) -> Draft:
     for s in range(2):
         if s and not same:
             choice = stations(rng, t, poses, 6, 1.2)
-        seated = np.stack([OUTWARD[s] * choice[:, 0], choice[:, 1] * leg + 0.16], axis=1)
+        seated = np.stack([OUTWARD[s] * choice[:, 0] * leg, 0.16 - choice[:, 1] * leg], axis=1)
         first = np.array([OUTWARD[s] * 0.10, 0.02])
-        spot = first + down[:, None] * (seated - first)
-        ankle[:, s, :2] = _turned(path, spot)
-        straight = np.clip((-choice[:, 1] - 0.7) / 0.25, 0, 1) * down
-        ankle[:, s, 2] = skeleton.sole * (1 - 0.35 * straight)
-        sole[:, s] = np.stack([heading + OUTWARD[s] * (8 + 12 * straight), -72 * straight, 10 * straight], axis=1)
-        knee[:, s, 0] = 0.2 + 0.9 * down * np.clip(choice[:, 2], 0, 1.5)
+        ankle[:, s, :2] = _turned(path, first + np.sqrt(down)[:, None] * (seated - first))
+        straight = np.clip((choice[:, 1] - 0.7) / 0.25, 0, 1) * down
+        ankle[:, s, 2] = 0.0
+        sole[:, s] = np.stack([heading + OUTWARD[s] * (8 + 10 * straight), -68 * straight, 10 * straight], axis=1)
+        knee[:, s, 0] = 0.2 + down * choice[:, 2]
         knee[:, s, 1] = -0.3 - 0.7 * (1 - down)
     draft = Draft(rng, t, skeleton, root, turn, ankle, sole, knee, hang=False)
     slump = stations(rng, t, np.array([[0.0], [14.0], [28.0]]), 5, 1)[:, 0]
-    draft.torso[:, 0] += 22 * np.sin(np.pi * down) + down * slump
-    knees = np.array([[0.02, -0.70, -0.50], [0.05, -0.62, -0.68], [-0.12, -0.62, -0.55], [0.22, 0.34, -0.86]])
+    draft.torso[:, 0] += 16 * bow + down * slump
+    # On the knees, between them, or behind as a prop.
+    hands = np.array([[0.02, -0.70, -0.50], [0.05, -0.62, -0.68], [-0.12, -0.62, -0.55], [0.24, 0.32, -0.86]])
     for s in range(2):
-        draft.hand(s, "chest", stations(rng, t, knees, 4, 0.9) + draft.noise(0.02, 3), down)
+        draft.hand(s, "chest", stations(rng, t, hands, 4, 0.9) + draft.noise(0.02, 3), down)
         draft.aim(s, (0.9, 0.7, -0.1), down)
         draft.palm(s, 60, down)
     return draft
