@@ -12,6 +12,7 @@ from landmark_semisup.rcn import NETWORKS
 from landmark_semisup.tasks import TASKS, task
 
 SMALL = replace(PLANS["smoke"], maps=4)
+PLAIN = replace(SMALL, fold=1, normalise=False)
 SIZE = Size(height=16, width=24, points=5, classes=(3,))
 
 
@@ -76,7 +77,7 @@ def test_landmarks_of_comm_mt_do_not_depend_on_the_classifier():
 
 def test_maps_move_with_the_image():
     """No pooling, no stride: far from the border a shift of the image shifts the maps."""
-    net = SeqMT(replace(TASKS["blocks"], layers=2), replace(SMALL, fold=1), replace(SIZE, height=32, width=32)).eval()
+    net = SeqMT(replace(TASKS["blocks"], layers=2), PLAIN, replace(SIZE, height=32, width=32)).eval()
     still = torch.zeros(1, 32, 32, 1, dtype=torch.uint8)
     still[0, 12:16, 12:15] = 200
     moved = still.roll((3, 5), (1, 2))
