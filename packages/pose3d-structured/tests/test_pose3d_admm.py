@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pose3d_structured.admm import infer
+from pose3d_structured.admm import _consistent, infer
 from pose3d_structured.energy import PoseEnergy
 from pose3d_structured.topology import topology
 
@@ -115,3 +115,35 @@ def test_without_convergence_the_best_consistent_pose_is_returned(make_body):
     assert later.converged
     assert later.score >= found.score
     assert later.bound == found.bound
+
+
+def consistent_naive(energy, chosen, member, away):
+    """By the scores of whole poses."""
+    joints = np.arange(chosen.shape[1])
+    pose = chosen[np.where(member, away, np.inf).argmin(0), joints]
+    score = float(energy.score(pose))
+    for joint in joints:
+        options = np.unique(chosen[member[:, joint], joint])
+        poses = np.tile(pose, (len(options), 1))
+        poses[:, joint] = options
+        scores = energy.score(poses)
+        if scores.max() > score:
+            pose, score = poses[scores.argmax()], float(scores.max())
+    return pose, score
+
+
+def test_a_consistent_pose_is_found_as_by_whole_poses(make_random):
+    rng = np.random.default_rng(5)
+    edges = np.array([(0, 1), (1, 2), (2, 3), (3, 0), (0, 2)])
+    changed = 0
+    for _ in range(60):
+        energy = make_random(rng, 4, (3, 4, 5), edges)
+        member = rng.random((3, 4)) < 0.7
+        member[0] = True
+        chosen, away = rng.integers(0, 60, (3, 4)), rng.random((3, 4))
+        pose, score = _consistent(energy, chosen, member, away)
+        expected, value = consistent_naive(energy, chosen, member, away)
+        assert score == pytest.approx(value, rel=1e-9, abs=1e-9)
+        np.testing.assert_array_equal(pose, expected)
+        changed += int((pose != chosen[np.where(member, away, np.inf).argmin(0), np.arange(4)]).any())
+    assert changed > 10

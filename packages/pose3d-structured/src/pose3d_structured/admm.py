@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from pose3d_structured.energy import Floats, Integers, PoseEnergy
+from pose3d_structured.hierarchy import Singles
 from pose3d_structured.star import Anchoring, Star, solve_star, stars
 
 _SETTLE = 8
@@ -140,15 +142,40 @@ def _admm(
 
 def _consistent(energy: PoseEnergy, chosen: Integers, member: np.ndarray, away: Floats) -> tuple[Integers, float]:
     """One candidate for each joint: the nearest to the consensus; then, joint by joint, the star's that scores best."""
-    joints = np.arange(chosen.shape[1])
-    pose = chosen[np.where(member, away, np.inf).argmin(0), joints]
-    score = float(energy.score(pose))
-    for joint in joints:
-        options = np.unique(chosen[member[:, joint], joint])
-        if len(options) > 1:
-            poses = np.tile(pose, (len(options), 1))
-            poses[:, joint] = options
-            scores = energy.score(poses)
-            if scores.max() > score:
-                pose, score = poses[scores.argmax()], float(scores.max())
-    return pose, score
+    pose = chosen[np.where(member, away, np.inf).argmin(0), np.arange(chosen.shape[1])]
+    found = energy.candidates
+    _improve(found.scores, found.positions, energy.edges, energy.offsets, energy.stiffness, pose, chosen, member)
+    return pose, float(energy.score(pose))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _improve(
+    scores: Singles,
+    positions: Singles,
+    edges: Integers,
+    offsets: Floats,
+    stiffness: Floats,
+    pose: Integers,
+    chosen: Integers,
+    member: np.ndarray,
+) -> None:
+    """Give each joint of `pose` (J,) in turn the candidate that scores best among those of its stars, (S, J)."""
+    for joint in range(len(pose)):
+        start = pose[joint]
+        best, best_worth = start, -np.inf
+        for s in range(-1, len(chosen)):  # the present candidate first: it wins ties
+            if s >= 0 and (not member[s, joint] or chosen[s, joint] == start):
+                continue
+            option = start if s < 0 else chosen[s, joint]
+            worth = np.float64(scores[joint, option])
+            for e in range(len(edges)):
+                i, j = edges[e]
+                if i != joint and j != joint:
+                    continue
+                a, b = option if i == joint else pose[i], option if j == joint else pose[j]
+                for d in range(3):
+                    strain = np.float64(positions[i, d, a]) - np.float64(positions[j, d, b]) - offsets[e, d]
+                    worth -= stiffness[e, d] * strain * strain
+            if worth > best_worth:
+                best, best_worth = option, worth
+        pose[joint] = best

@@ -39,6 +39,8 @@ from pose3d_structured.topology import topologies, topology
 from pose3d_structured.training import PoseTraining, calibrate
 
 BATCH = 32
+MEASURED = 512
+"""Validation samples that the first values of c are measured on."""
 SIZES = 500
 """Training samples that the size of a body is estimated from."""
 
@@ -69,7 +71,7 @@ class StructuredPose:
         none in 3D, or a sample that cannot be used, which it names.
         """
         plan = budgets.plan(budget)
-        train = train[: plan.images] if plan.images is not None else train
+        train, valid = train[: plan.images], valid[: min(MEASURED, plan.images or MEASURED)]
         if not len(train):
             raise InputError("no training samples")
         for split in (train, valid):
