@@ -92,8 +92,8 @@ def visible_points(model: HandModel, points: NDArray[np.floating], raster: Quinc
     columns = np.clip(column[:, None] + _STEPS[:, 1], 0, 2 * inside) >> 1
     tri, near = raster.tri[rows, columns], raster.near[rows, columns]
     own = _OWN[np.arange(len(points))[:, None], model.bone_of_face[tri]] & (tri >= 0)
-    return within & (own & (near * (points[:, 2:] - THICKEST) <= 1)).any(axis=1)
+    return np.asarray(within & (own & (near * (points[:, 2:] - THICKEST) <= 1)).any(axis=1))
 
 
 def _on_skin(posed: Posed, corners: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.einsum("pk,pka->pa", weights.astype(float), posed.vertices[corners].astype(float))
+    return np.asarray(np.einsum("pk,pka->pa", weights.astype(float), posed.vertices[corners].astype(float)))

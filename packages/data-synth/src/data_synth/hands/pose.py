@@ -75,7 +75,7 @@ def rotation(axis: NDArray[np.floating], degrees: float) -> F64:
     x, y, z = axis
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     angle = np.radians(degrees)
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross))
 
 
 def pose_hand(model: HandModel, subject: int, pose: Pose) -> Posed:

@@ -95,4 +95,4 @@ def _smooth(model: HandModel, values: NDArray[np.floating]) -> NDArray[np.floati
         for k in range(3):
             np.add.at(total, corners[:, k], mean)
         values = total / np.maximum(np.bincount(corners.ravel(), minlength=len(values)), 1)
-    return values / values.std()
+    return np.asarray(values / values.std())
