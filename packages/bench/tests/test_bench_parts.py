@@ -96,6 +96,8 @@ def test_parts_are_scored_on_one_prediction_of_the_whole(checkout, bench) -> Non
         f'[columns.{part}]\ntitle = "{part}"\nmetric = "nme"\nsplit = "{part}"\n' for part in ("even", "odd")
     )
     checkout.edit(column, more + '[columns.all]\ntitle = "all"\nmetric = "nme"\n' + column)
+    shown = json.loads(bench("reproduce", "toy-table", "--rows", "Good", "--dry-run", "--json").out)
+    assert [step["predictions"] for step in shown["steps"]] == ["to make", "shared", "shared"]
     assert bench("reproduce", "toy-table", "--rows", "Good").code == 0
     assert len(list((checkout.cache / "predictions").glob("*.npz"))) == 1
     lines = [Result.from_line(line) for line in checkout.results.read_text("utf-8").splitlines()]

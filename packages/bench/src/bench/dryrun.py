@@ -21,7 +21,7 @@ class Step:
     seed: int
     split: str
     model: str  # "cached", "checkpoint", "to train", or "shared" with a step before
-    predictions: str  # "cached" or "to make"
+    predictions: str  # "cached", "to make", or "shared" with a step before
     seconds: float | None
     memory_mib: float | None
 
@@ -42,6 +42,7 @@ def preview(prepared: Prepared) -> Preview:
     earlier = Store(prepared.workspace.results).read(prepared.benchmark.key, prepared.table.id)
     steps: list[Step] = []
     models: set[str] = set()
+    files: set[str] = set()
     for job in prepared.jobs:
         keys = keys_of(job)
         done = cache.has_predictions(keys)
@@ -51,9 +52,11 @@ def preview(prepared: Prepared) -> Preview:
             model = "shared"
         else:
             model = "checkpoint" if cache.has_checkpoint(keys) else "to train"
+        predictions = "cached" if done else "shared" if keys.predictions in files else "to make"
         models.add(keys.model)
+        files.add(keys.predictions)
         seconds, memory = _estimate(job, earlier)
-        if model in ("cached", "shared") and not done:
+        if model in ("cached", "shared") and predictions == "to make":
             seconds = None if seconds is None else 0.0  # what is recorded is training and prediction together
         steps.append(
             Step(
@@ -61,8 +64,8 @@ def preview(prepared: Prepared) -> Preview:
                 seed=job.run.repetition,
                 split=job.run.split,
                 model=model,
-                predictions="cached" if done else "to make",
-                seconds=0.0 if done else seconds,
+                predictions=predictions,
+                seconds=seconds if predictions == "to make" else 0.0,
                 memory_mib=memory,
             )
         )
