@@ -10,7 +10,8 @@ from data_synth.hands.gestures import GESTURES as TABLE
 from data_synth.hands.gestures import NAMES, draw_habit, draw_pose, draw_view, pose_of
 from data_synth.hands.model import FINGERS, JOINTS, SUBJECTS, HandModel, hand_axes
 from data_synth.hands.pose import HIGH, LOW, Pose, pose_hand
-from data_synth.raster import rasterise, rasterise_quincunx
+from data_synth.hands.skin import paint
+from data_synth.raster import rasterise, rasterise_quincunx, vertex_normals
 
 IMAGES = {"train": 8 * GESTURES, "test": 162}
 
@@ -216,6 +217,21 @@ def test_webs_lie_between_their_fingers(model):
         assert abs(web[1] - at[f"{one}-1"][1]) < 0.03
     assert at["wrist-thumb-side"][0] > 0.015
     assert at["wrist-little-side"][0] < -0.015
+
+
+def test_palms_are_pale_and_every_finger_has_a_nail(model):
+    for number in range(1, SUBJECTS + 1):
+        skin = paint(model, number)
+        assert skin.albedo.min() > 0
+        assert skin.albedo.max() < 1
+        normals = vertex_normals(model.vertices[number - 1], model.faces)
+        on_hand = model.weights[:, JOINTS.index("hand")] > 0.9
+        palm, back = (skin.albedo[on_hand & (sign * normals[:, 2] > 0.8)].mean() for sign in (1, -1))
+        assert palm > back
+        nail = skin.gloss > 0.1
+        for finger in FINGERS:
+            at = nail & (model.weights[:, JOINTS.index(f"{finger}-3")] > 0.5)
+            assert 1 <= at.sum() < 40, finger
 
 
 # Occlusion
