@@ -1,0 +1,1 @@
+"""Stand-in photographs of ears: 55 landmarks, and dense correspondence by thin plate splines."""
