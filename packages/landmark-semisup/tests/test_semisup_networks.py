@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core_eval import InputError
-from landmark_semisup.budgets import PLANS, plan
+from landmark_semisup.budgets import CHANGES, PLANS, plan
 from landmark_semisup.networks import CommMT, HeatmapMT, SeqMT, Size
 from landmark_semisup.rcn import NETWORKS
 from landmark_semisup.tasks import TASKS, task
@@ -82,6 +82,16 @@ def test_maps_move_with_the_image():
     still[0, 12:16, 12:15] = 200
     moved = still.roll((3, 5), (1, 2))
     torch.testing.assert_close(net(still).maps.roll((3, 5), (2, 3)), net(moved).maps, atol=1e-3, rtol=1e-4)
+
+
+def test_a_task_changes_the_plan_of_a_budget_and_nothing_else():
+    for name, budget in CHANGES:
+        changed, usual = plan(budget, name), PLANS[budget]
+        assert name in TASKS
+        assert changed != usual
+        assert changed.others <= usual.others
+        assert changed.fold == usual.fold, "what is learnt has the same shape"
+    assert plan("quick", "blocks") == PLANS["quick"]
 
 
 def test_images_that_a_network_cannot_keep_are_refused():
