@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {file.parent.name: file.parent for file in sorted(ROOT.glob("packages/*/pyproject.toml"))}
 MODULES = {name.replace("-", "_"): name for name in PACKAGES}
 WRITTEN_BY_TESTS = {"fakepack"}
+UNNAMED = {"dlib": ["dlib-bin"]}
+"""Modules that are missing from the list of top-level modules in their distribution's metadata."""
 SHARED = {"core-eval", "core-quantreg", "core-train"}
 LAYERS = {
     "core-eval": set(),
@@ -65,7 +67,7 @@ def imported_modules(folder: Path) -> Iterator[tuple[str, str]]:
 
 def imported(folder: Path) -> dict[str, str]:
     """Distribution name -> a place where it is imported; the standard library left out."""
-    owners = packages_distributions() | {module: [package] for module, package in MODULES.items()}
+    owners = packages_distributions() | {module: [package] for module, package in MODULES.items()} | UNNAMED
     found: dict[str, str] = {}
     for module, place in imported_modules(folder):
         if module not in sys.stdlib_module_names | WRITTEN_BY_TESTS:

@@ -154,8 +154,7 @@ class DenseReg:
 
     def _geometry(self) -> dict[str, np.ndarray]:
         """Arrays that are kept with the weights."""
-        assert self._shape is not None
-        shape = {name: getattr(self._shape, name) for name in ("mean", "modes", "deviations")}
+        shape = {name: getattr(self.shapes, name) for name in ("mean", "modes", "deviations")}
         return {"template": self._template, **shape}
 
     def _set_geometry(self, arrays: dict[str, np.ndarray]) -> None:
@@ -178,6 +177,13 @@ class DenseReg:
         self._shape = fit_shape_model(np.array([sample.target["points"] for sample in samples], np.float64))
         areas = [np.isfinite(sample.target["uv"][..., 0]).sum() for sample in samples]
         self._side, self._face = side, float(np.sqrt(np.median(areas)))
+
+    @property
+    def shapes(self) -> ShapeModel:
+        """The PCA shape model of the landmarks. Raises `InputError` before `fit` or `load`."""
+        if self._shape is None:
+            raise InputError("the method is neither fitted nor loaded")
+        return self._shape
 
     def _ready(self) -> nn.Module:
         if self._net is None:
@@ -221,8 +227,7 @@ class DenseReg:
         field = answer["uv"]
         points, found = self._landmarks(answer, refine=refine)
         if pca:
-            assert self._shape is not None
-            points = self._shape.reconstruct(points)
+            points = self.shapes.reconstruct(points)
         if crop.image is not image:
             field, points = crop.field_to_image(field, height, width), crop.points_to_image(points)
         return {"uv": field, "points": points, "found": found}

@@ -10,10 +10,15 @@ if TYPE_CHECKING:
 
 
 def densereg(*, bins: int = 10, steps: int | None = None) -> Method:
-    """DenseReg: template coordinates by quantised regression (plain for K = 1), landmarks read from them."""
+    """DenseReg: template coordinates by quantised regression (plain for K = 1), landmarks read from them.
+
+    With it come the deformable models that may refine the landmarks, except where the network alone is compared: with
+    another number of `steps`, or K = 1.
+    """
+    from face_densereg.deformable import Deformable
     from face_densereg.method import DenseReg
 
-    return DenseReg(bins=bins, steps=steps)
+    return DenseReg(bins=bins, steps=steps) if bins == 1 or steps is not None else Deformable(bins=bins)
 
 
 def cascade(*, bins: int = 10, steps: int | None = None) -> Method:

@@ -1,0 +1,1 @@
+"""Patch-based active appearance models, fitted by simultaneous inverse composition."""

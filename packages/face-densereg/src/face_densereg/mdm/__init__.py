@@ -1,0 +1,1 @@
+"""The Mnemonic Descent Method (Trigeorgis et al. 2016)."""

@@ -1,0 +1,191 @@
+"""Where deformable models start, and their combinations behind one trained DenseReg."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import skimage.data
+
+from core_eval import InputError, Method, Sample
+from face_densereg import budgets
+from face_densereg.aligned import frame_of
+from face_densereg.deformable import Deformable
+from face_densereg.initial import DETECTORS, hog_svm, lbp_cascade, learn_placement, place, whole_box
+from face_densereg.mdm import training
+from face_densereg.method import DenseReg
+from face_densereg.plugin import METHODS
+from face_densereg.shape_model import fit_shape_model
+
+SIDE, CORNERS = 64, np.array([[0.2, 0.2], [0.8, 0.2], [0.5, 0.5], [0.2, 0.8], [0.8, 0.8]])
+
+
+def toy(index):
+    """A square "face": red and green grow with u_h and u_v, on dark noise."""
+    rng = np.random.default_rng([7, index])
+    size = rng.integers(34, 46)
+    x, y = rng.integers(0, SIDE - size, 2)
+    image = rng.integers(0, 60, (SIDE, SIDE, 3)).astype(np.uint8)
+    uv = np.full((SIDE, SIDE, 2), np.nan, np.float32)
+    v, u = np.mgrid[:size, :size] / (size - 1)
+    uv[y : y + size, x : x + size] = np.stack([u, v], -1)
+    image[y : y + size, x : x + size] = np.stack([60 + 180 * u, 60 + 180 * v, np.full_like(u, 200)], -1)
+    stretch = 1 + 0.1 * rng.normal(size=(5, 2)) * 0.2  # squares alone have no modes of shape
+    points = CORNERS * stretch * (size - 1) + [x, y]
+    return Sample(f"toy-{index}", {"image": image}, {"uv": uv, "points": points.astype(float)}, f"group-{index}")
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    return skimage.data.astronaut()
+
+
+@pytest.mark.parametrize("detector", [hog_svm, lbp_cascade])
+def test_detector_finds_the_face_in_a_photograph(detector, photograph):
+    x1, y1, x2, y2 = detector({"image": photograph})
+    assert x1 < 205 < 245 < x2, "both eyes"
+    assert y1 < 95 < 140 < y2, "eyes and mouth"
+    assert 60 < x2 - x1 < 160
+
+
+@pytest.mark.parametrize("detector", [hog_svm, lbp_cascade])
+@pytest.mark.parametrize("shape", [(1, 1), (5, 40), (23, 24), (128, 128)])
+def test_detector_finds_nothing_where_there_is_nothing(detector, shape):
+    assert detector({"image": np.full((*shape, 3), 90, np.uint8)}) is None
+
+
+def test_box_is_given_or_the_image():
+    image = np.zeros((20, 30, 3), np.uint8)
+    assert whole_box({"image": image}).tolist() == [0, 0, 29, 19]
+    assert whole_box({"image": image, "box": np.array([1.0, 2.0, 3.0, 4.0])}).tolist() == [1, 2, 3, 4]
+
+
+def boxed(box, points):
+    inputs = {"image": np.zeros((90, 90, 3), np.uint8), "box": np.array(box, float)}
+    return Sample("boxed", inputs, {"points": np.asarray(points, float)}, "group")
+
+
+def test_start_lies_in_the_box_as_the_landmarks_do_in_training():
+    samples = [boxed((x, y, x + s, y + s), CORNERS * s + [x, y]) for x, y, s in ((3, 5, 20), (11, 2, 40), (0, 0, 7))]
+    placement = learn_placement("box", samples, 5)
+    start = place("box", placement, boxed((30, 10, 80, 60), CORNERS).inputs)
+    np.testing.assert_allclose(start, CORNERS * 50 + [30, 10], atol=1e-9)
+    elsewhere = boxed((50, 50, 60, 60), CORNERS)
+    np.testing.assert_array_equal(learn_placement("box", [*samples, elsewhere], 5), placement)
+    assert np.isnan(learn_placement("box", [elsewhere], 5)).all()
+    blank = {"image": np.zeros((60, 60, 3), np.uint8)}
+    assert np.isnan(place("hog-svm", placement, blank)).all()
+
+
+@pytest.mark.parametrize("zoom", [0.4, 1.0, 3.0])
+def test_frame_shows_the_image_where_it_says(zoom):
+    """A bright spot at a landmark is found there in the crop, at any size and roll."""
+    shapes = fit_shape_model(CORNERS * 30 + np.random.default_rng(0).normal(0, 1, (20, 5, 2)))
+    frame = frame_of(shapes, 48, 0.6)
+    angle = 0.4
+    turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    shape = CORNERS * 30 @ turn.T + [60 * zoom, 40 * zoom]
+    y, x = np.mgrid[: int(110 * zoom), : int(120 * zoom)]
+    spot = np.exp(-((x - shape[0, 0]) ** 2 + (y - shape[0, 1]) ** 2) / (2 * (2 * zoom) ** 2))
+    crop, inside = frame.crop(np.repeat((250 * spot)[..., None], 3, -1).astype(np.uint8), shape)
+    assert crop.image.shape == (48, 48, 3)
+    row, column = np.unravel_index(crop.image[..., 0].argmax(), (48, 48))
+    assert np.hypot(column - inside[0, 0], row - inside[0, 1]) < 1.3
+    np.testing.assert_allclose(crop.points_to_image(inside), shape, atol=1e-9)
+    extent = np.ptp(frame.reference, axis=0).max()
+    assert extent == pytest.approx(0.6 * 48)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    method = Deformable(bins=4)
+    with pytest.MonkeyPatch.context() as patch:  # how good the network is does not matter here
+        patch.setitem(budgets.PLANS, "smoke", replace(budgets.PLANS["smoke"], steps=30))
+        method.fit([toy(i) for i in range(60)], [], seed=1, budget="smoke", workdir=tmp_path_factory.mktemp("work"))
+    return method
+
+
+@pytest.fixture(scope="module")
+def saved(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved")
+    trained.save(folder)
+    return folder
+
+
+TEST = [toy(index) for index in range(1000, 1012)]
+
+
+def predict(method, samples=TEST, **options):
+    return list(method.predict([sample.inputs for sample in samples], **options))
+
+
+def test_models_start_in_the_box(trained):
+    """Every combination is the model's own fit from the start that the same options without a model answer."""
+    assert isinstance(trained, Method)
+    images = [sample.inputs["image"] for sample in TEST]
+    starts = [prediction["points"] for prediction in predict(trained, init="box")]
+    assert np.isfinite(starts).all()
+    by_hand = {
+        "aam": [trained._appearance.fit(image, start) for image, start in zip(images, starts, strict=True)],
+        "mdm": list(training.fit(trained._descent, trained.densereg.shapes, images, starts)),
+    }
+    for model, expected in by_hand.items():
+        for prediction, points in zip(predict(trained, init="box", model=model), expected, strict=True):
+            np.testing.assert_array_equal(prediction["points"], points)
+            assert prediction["found"].all()
+    assert all((one != other).any() for one, other in zip(by_hand["aam"], by_hand["mdm"], strict=True))
+
+
+def test_start_is_densereg_itself(trained):
+    for options in ({}, {"pca": True}, {"decode": "soft"}):
+        for one, other in zip(predict(trained, **options), predict(trained.densereg, **options), strict=True):
+            assert one.keys() == other.keys()
+            for key in one:
+                np.testing.assert_array_equal(one[key], other[key])
+
+
+def test_model_keeps_the_dense_answer(trained):
+    for one, other in zip(predict(trained, model="aam"), predict(trained), strict=True):
+        np.testing.assert_array_equal(one["uv"], other["uv"])
+
+
+@pytest.mark.parametrize("model", [None, "mdm", "aam"])
+@pytest.mark.parametrize("init", ["densereg", "hog-svm", "lbp-cascade"])
+def test_nothing_found_is_no_crash(trained, init, model):
+    blank = Sample("blank", {"image": np.zeros((50, 90, 3), np.uint8)}, {}, "blank")
+    prediction = predict(trained, [blank], init=init, model=model)[0]
+    assert np.isnan(prediction["points"]).all()
+    assert not prediction["found"].any()
+
+
+def test_saved_and_loaded(trained, saved):
+    loaded = Deformable(bins=4)
+    loaded.load(saved)
+    for options in ({"model": "mdm"}, {"model": "aam", "init": "box"}, {}):
+        for one, other in zip(predict(trained, **options), predict(loaded, **options), strict=True):
+            np.testing.assert_allclose(one["points"], other["points"], atol=1e-5)
+    assert set(DETECTORS) == set(loaded._placements)
+
+
+def test_bad_input(trained, saved, tmp_path):
+    with pytest.raises(InputError, match="init"):
+        next(trained.predict([], init="dpm"))
+    with pytest.raises(InputError, match="model"):
+        next(trained.predict([], model="asm"))
+    with pytest.raises(InputError, match="neither fitted nor loaded"):
+        next(Deformable().predict([]))
+    with pytest.raises(InputError):
+        Deformable().load(tmp_path)
+    with pytest.raises(InputError, match="bins"):
+        Deformable(bins=7).load(saved)
+    (saved / "models" / "weights.json").rename(tmp_path / "weights.json")
+    try:
+        with pytest.raises(InputError, match="no trained weights"):
+            Deformable(bins=4).load(saved)
+    finally:
+        (tmp_path / "weights.json").rename(saved / "models" / "weights.json")
+
+
+def test_network_alone_is_trained_where_many_are_compared():
+    assert isinstance(METHODS["densereg"](bins=10), Deformable)
+    assert isinstance(METHODS["densereg"](bins=10, steps=50), DenseReg)
+    assert isinstance(METHODS["densereg"](bins=1), DenseReg)
