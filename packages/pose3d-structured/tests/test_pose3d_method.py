@@ -143,3 +143,16 @@ def test_bad_input(trained, people, tmp_path):
     with pytest.raises(InputError, match="3D"):
         StructuredPose().fit(flat, [], seed=1, budget="smoke", workdir=tmp_path)
     assert list(trained.predict(iter(()))) == []
+
+
+def test_samples_known_in_2d_train_along(people, tmp_path, monkeypatch):
+    """They change the network, and the size of a body stays that of the others."""
+    monkeypatch.setitem(budgets.PLANS, "smoke", replace(TINY, steps=3, refine_steps=1))
+    flat = [Sample(s.id, s.inputs, {"points": s.target["points"]}, s.group) for s in people[20:40]]
+    made = [StructuredPose() for _ in range(2)]
+    for one, train in zip(made, (people[:20], people[:20] + flat), strict=True):
+        one.fit(train, people[40:], seed=1, budget="smoke", workdir=tmp_path / str(len(train)))
+    assert made[0]._bones == made[1]._bones
+    detectors = [one._nets["unary"].detection.weight for one in made]
+    assert not torch.equal(*detectors)
+    assert all(np.isfinite(found["joints_mm"]).all() for found in predict(made[1], people[40:42]))

@@ -24,7 +24,7 @@ class Plan:
         rate: peak learning rate of AdamW.
         kernel_rate: peak learning rate of Muon for the kernels of the trunk; None: AdamW for all.
         refine_steps, refine_batch: of the second phase, each topology.
-        refine_rate: learning rates of the second phase, as a fraction of the first one's.
+        refine_rate: peak learning rate of AdamW in the second phase.
         violations: K of Sec. 3.2.5.
         augment: random mirror, scale, rotation, shift and colour.
     """
@@ -47,10 +47,10 @@ class Plan:
 
 
 PLANS = {
-    "smoke": Plan("unet", 8, 16, 8, None, 300, 40, 16, 1e-3, 0.02, 3, 4, 0.2, 5, False),
-    "quick": Plan("unet", 16, 8, 16, None, None, 1800, 16, 1e-3, 0.02, 100, 8, 0.2, 20, True),
-    "standard": Plan("unet", 48, 8, 16, None, None, 20_000, 32, 1e-3, 0.02, 1000, 16, 0.2, 20, True),
-    "paper": Plan("resnet", 2048, 16, 20, 320, None, 100_000, 16, 1e-4, None, 10_000, 16, 0.2, 20, True),
+    "smoke": Plan("unet", 8, 16, 8, None, 300, 40, 16, 1e-3, 0.02, 3, 4, 1e-5, 5, False),
+    "quick": Plan("unet", 16, 8, 16, None, None, 1800, 16, 1e-3, 0.02, 100, 8, 1e-5, 20, True),
+    "standard": Plan("unet", 48, 8, 16, None, None, 20_000, 32, 1e-3, 0.02, 1000, 16, 1e-5, 20, True),
+    "paper": Plan("resnet", 2048, 16, 20, 320, None, 100_000, 16, 1e-4, None, 10_000, 16, 1e-5, 20, True),
 }
 
 

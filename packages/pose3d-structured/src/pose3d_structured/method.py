@@ -106,8 +106,8 @@ class StructuredPose:
             fit_module(
                 PoseTraining(
                     own.cpu().train(),
-                    rate=plan.refine_rate * plan.rate,
-                    kernel_rate=None if plan.kernel_rate is None else plan.refine_rate * plan.kernel_rate,
+                    rate=plan.refine_rate,
+                    kernel_rate=None,
                     edges=edges,
                     violations=plan.violations,
                     workers=workers,
