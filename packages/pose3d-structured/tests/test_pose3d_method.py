@@ -10,11 +10,14 @@ import torch
 
 from core_eval import InputError, Method, Sample
 from pose3d_structured import budgets, method
+from pose3d_structured.images import PoseSource
 from pose3d_structured.joints import bone_lengths, h36m_to_mpii, root_of
 from pose3d_structured.method import StructuredPose
 from pose3d_structured.metrics import reconstruction_error
+from pose3d_structured.network import StructuredPoseNet
 from pose3d_structured.plugin import METHODS, METRICS
-from pose3d_structured.topology import topologies
+from pose3d_structured.topology import topologies, topology
+from pose3d_structured.training import calibrate
 
 TINY = replace(budgets.PLANS["smoke"], steps=12, batch=8, refine_steps=2, refine_batch=2, violations=3)
 
@@ -156,3 +159,18 @@ def test_samples_known_in_2d_train_along(people, tmp_path, monkeypatch):
     detectors = [one._nets["unary"].detection.weight for one in made]
     assert not torch.equal(*detectors)
     assert all(np.isfinite(found["joints_mm"]).all() for found in predict(made[1], people[40:42]))
+
+
+@pytest.mark.parametrize("graph", ["stick-figure", "2-hop"])
+def test_first_values_of_c(people, graph):
+    """An untrained network expects no displacement: the errors are the displacements themselves."""
+    source, edges, net = PoseSource(people, "mpii16", None, 16), topology(graph), StructuredPoseNet(16, 8).eval()
+    calibrate(net, source, edges)
+    poses = source.fetch(np.arange(len(people)))["pose"]
+    wrong = (poses[:, edges[:, 0]] - poses[:, edges[:, 1]]).reshape(-1, 3)
+    low, high = np.quantile(wrong, [0.25, 0.75], axis=0)
+    expected = 15 / len(edges) * 0.5 / ((high - low) / 1.349) ** 2
+    np.testing.assert_allclose(net.stiffness.detach().numpy(), expected, rtol=1e-3)
+    before = net.stiffness.detach().clone()
+    calibrate(net, source, topology("unary"))
+    torch.testing.assert_close(net.stiffness.detach(), before)

@@ -82,10 +82,11 @@ class PoseTraining(LightningModule):
 def calibrate(
     net: StructuredPoseNet, source: PoseSource, edges: Integers, *, batch: int = 32, limit: int = 512
 ) -> None:
-    """Set c to what the offsets deserve before the structured loss learns it: c_d = 1 / (2 var_d) of their errors.
+    """Set c to what the offsets deserve before the structured loss learns it: c_d = (J - 1) / E / (2 var_d).
 
-    With a Gaussian error of variance var, -c x^2 is a log-likelihood, as the unary logits are. The variance is that of
-    the middle half of the errors (quartiles), since single offsets are read at a wrong pixel.
+    With a Gaussian error of variance var, -c x^2 is a log-likelihood for c = 1 / (2 var), as the unary logits are. The
+    variance is that of the middle half of the offsets' errors (quartiles), since single offsets are read at a wrong
+    pixel. More edges than the J - 1 of a tree say the same thing more than once: they weigh together what a tree does.
 
     Args:
         net: in evaluation mode; its `stiffness` changes.
@@ -112,4 +113,5 @@ def calibrate(
         raise InputError("no sample is known in 3D", field="joints_mm")
     low, high = torch.quantile(wrong[:: max(1, len(wrong) // 10_000)], torch.tensor([0.25, 0.75]), dim=0)
     deviation = ((high - low) / 1.349).clamp(min=1e-3)
-    net.set_stiffness((0.5 / deviation.square()).to(net.raw_stiffness))
+    share = min(1.0, (net.joints - 1) / len(edges))
+    net.set_stiffness((share * 0.5 / deviation.square()).to(net.raw_stiffness))
