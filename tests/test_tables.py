@@ -49,7 +49,7 @@ def test_record_is_complete():
     others = {"tables.csv", "claims.csv", "inconsistencies.csv"}
     assert {file.name for file in (FOLDER / "reported").iterdir()} == files | others
     assert {row["paper"] for row in PRINTED.values()} == {paper.code for paper in CATALOGUE.papers.values()}
-    assert PRINTED.keys() | {"fig6-quantization"} == CATALOGUE.files.keys()
+    assert PRINTED.keys() | {"fig6-quantization", "fig10-initialisation"} == CATALOGUE.files.keys()
 
 
 @pytest.mark.parametrize("name", PRINTED)
