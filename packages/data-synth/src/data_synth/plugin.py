@@ -7,6 +7,7 @@ from core_eval import LazyFactory
 DATASETS: dict[str, LazyFactory] = {
     "blocks": LazyFactory("data_synth.figures.dataset:blocks_set"),
     "h36m": LazyFactory("data_synth.bodies.dataset:stand_in_h36m"),
+    "h36m-2d": LazyFactory("data_synth.bodies.dataset_2d:stand_in_h36m_2d"),
     "hgr1": LazyFactory("data_synth.hands.dataset:hgr1"),
     "multipie": LazyFactory("data_synth.emotions.dataset:multipie"),
     "shapes": LazyFactory("data_synth.figures.dataset:shapes_set"),

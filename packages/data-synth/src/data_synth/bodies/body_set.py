@@ -36,13 +36,17 @@ class Plan(Protocol):
 
 @dataclass(frozen=True)
 class Recipe:
-    """A data set: plans by the split's name, stored fields, and for each split how it is rendered and described."""
+    """A data set: plans by the split's name, stored fields, and for each split how it is rendered and described.
+
+    modules: those of this package that nothing but this data set depends on.
+    """
 
     name: str
     plans: Mapping[str, Plan]
     fields: Mapping[str, Field]
     renderer: Callable[[str], Render]
     describer: Callable[[str], Describe]
+    modules: tuple[str, ...]
 
 
 class BodySet:
@@ -71,7 +75,7 @@ class BodySet:
         plans = self._recipe.plans
         if name not in plans:
             raise InputError(f"unknown split {name!r} of {self.name}; there are {', '.join(plans)}", field="split")
-        text = repr((self.name, SIZE, BLOCK, name, plans[name], version("anny"), source_hash()))
+        text = repr((self.name, SIZE, BLOCK, name, plans[name], version("anny"), source_hash(self._recipe.modules)))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def missing(self, name: str) -> int:
@@ -133,14 +137,20 @@ class BodySplit(Sequence[Sample]):
             self.shards.prepare(max(self.indices[0], self.indices[-1]) + 1, progress, workers)
 
 
+_SHARED = (
+    *("actions", "body_set", "camera", "contact", "limits", "paint", "people", "pose", "render", "scene", "sequences"),
+    *("signals", "skeleton", "stance", "wardrobe"),
+)
+
+
 @cache
-def source_hash() -> str:
-    """SHA-256 of the modules that decide what people do and what the pictures look like."""
+def source_hash(modules: tuple[str, ...]) -> str:
+    """SHA-256 of what decides what people do and what the pictures look like, with these modules of this package."""
     here = Path(__file__).parent
     above = here.parent
     files = [above / f"{name}.py" for name in ("raster", "seeds", "shade")]
     files += [above / "faces" / f"{name}.py" for name in ("backdrop", "lights", "photo", "skin", "surface")]
-    files += sorted(here.glob("*.py"))
+    files += [here / f"{name}.py" for name in sorted({*_SHARED, *modules})]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.relative_to(above).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")

@@ -114,39 +114,57 @@ def measure_flesh(bodies: Bodies, index: int) -> Flesh:
 
 def settle(controls: Controls, skeleton: Skeleton, flesh: Flesh) -> tuple[Pose, F64]:
     """The poses of a motion, with hands, elbows and feet moved as far as it takes to get them out of the body and the
-    floor, and how deep (T,) something is still in it, m."""
+    floor, and how deep (T,) something is still in it, m. Each moment is settled by itself."""
     count = len(controls.root)
+    nudge, swivel, step = np.zeros((count, 2, 3)), np.zeros((count, 2)), np.zeros((count, 2, 3))
+    pose, worst = solve(controls, skeleton), np.zeros(count)
+    rows = np.arange(count)
+    for turn in range(ROUNDS + 1):
+        now = solve(controls.at(rows), skeleton, nudge[rows], swivel[rows], step[rows])
+        pose.root[rows], pose.turn[rows], pose.pivots[rows] = now.root, now.turn, now.pivots
+        depth, way = flesh.depth(skeleton, now)
+        sunk = np.maximum(flesh.radius - flesh.places(skeleton, now)[:, :, 2], 0) * (flesh.arm >= 0)
+        worst[rows] = np.maximum(depth.max(axis=1), sunk.max(axis=1))
+        still = worst[rows] > TOLERANCE
+        if turn == ROUNDS or not still.any():
+            break
+        rows, now = rows[still], Pose(now.root[still], now.turn[still], now.pivots[still])
+        moves = _give_way(flesh, skeleton, now, depth[still], way[still], sunk[still], stuck=turn >= ROUNDS // 2)
+        nudge[rows] += moves[0]
+        swivel[rows] += moves[1]
+        step[rows] += moves[2]
+    return pose, worst
+
+
+def _give_way(
+    flesh: Flesh, skeleton: Skeleton, pose: Pose, depth: F64, way: F64, sunk: F64, *, stuck: bool
+) -> tuple[F64, F64, F64]:
+    """What to add to nudge (T, S, 3), swivel (T, S) and step (T, S, 3) of `solve`: the deepest pair of each limb is
+    parted. stuck: also go towards an arm that is held away from the body."""
+    count = len(depth)
     nudge, swivel, step = np.zeros((count, 2, 3)), np.zeros((count, 2)), np.zeros((count, 2, 3))
     arm, leg = flesh.arm[flesh.pairs], flesh.leg[flesh.pairs]
     rows = np.arange(count)
-    for turn in range(ROUNDS + 1):
-        pose = solve(controls, skeleton, nudge, swivel, step)
-        depth, way = flesh.depth(skeleton, pose)
-        sunk = np.maximum(flesh.radius - flesh.places(skeleton, pose)[:, :, 2], 0) * (flesh.arm >= 0)
-        worst = np.maximum(depth.max(axis=1), sunk.max(axis=1))
-        if turn == ROUNDS or (worst <= TOLERANCE).all():
-            break
-        for s, side in enumerate(SIDES):
-            for end, sign in ((0, 1.0), (1, -1.0)):
-                mine = np.flatnonzero(arm[:, end] == s)
-                if not len(mine):
-                    continue
-                deepest = mine[depth[:, mine].argmax(axis=1)]
-                much = np.maximum(depth[rows, deepest] - 0.6 * TOLERANCE, 0)
-                nudge[:, s] += 1.1 * sign * much[:, None] * way[rows, deepest]
-                swivel[:, s] += 220 * much * flesh.upper[flesh.pairs[deepest, end]]
-            nudge[:, s, 2] += sunk[:, flesh.arm == s].max(axis=1)
-            if turn >= ROUNDS // 2:  # it is stuck: go towards an arm held away from the body
-                shoulder = pose.pivots[:, BONE[f"upperarm.{side}"]]
-                away = np.array([OUTWARD[s] * 0.62, -0.30, -0.55]) * skeleton.arm
-                safe = shoulder + (pose.turn[:, BONE["torso"]] @ away) - pose.pivots[:, BONE[f"hand.{side}"]]
-                stuck = depth[:, (arm == s).any(axis=1)].max(axis=1) > TOLERANCE
-                nudge[:, s] += 0.3 * stuck[:, None] * safe
-        between = np.flatnonzero(leg[:, 0] == 0)
-        between = between[leg[between, 1] == 1]
-        deepest = between[depth[:, between].argmax(axis=1)]
-        much = np.maximum(depth[rows, deepest] - 0.6 * TOLERANCE, 0)
-        push = 0.7 * much[:, None] * way[rows, deepest] * [1.0, 1.0, 0.0]
-        step[:, 0] += push
-        step[:, 1] -= push
-    return pose, worst
+    for s, side in enumerate(SIDES):
+        for end, sign in ((0, 1.0), (1, -1.0)):
+            mine = np.flatnonzero(arm[:, end] == s)
+            if not len(mine):
+                continue
+            deepest = mine[depth[:, mine].argmax(axis=1)]
+            much = np.maximum(depth[rows, deepest] - 0.6 * TOLERANCE, 0)
+            nudge[:, s] += 1.1 * sign * much[:, None] * way[rows, deepest]
+            swivel[:, s] += 220 * much * flesh.upper[flesh.pairs[deepest, end]]
+        nudge[:, s, 2] += sunk[:, flesh.arm == s].max(axis=1)
+        if stuck:
+            shoulder = pose.pivots[:, BONE[f"upperarm.{side}"]]
+            away = np.array([OUTWARD[s] * 0.62, -0.30, -0.55]) * skeleton.arm
+            safe = shoulder + (pose.turn[:, BONE["torso"]] @ away) - pose.pivots[:, BONE[f"hand.{side}"]]
+            inside = depth[:, (arm == s).any(axis=1)].max(axis=1) > TOLERANCE
+            nudge[:, s] += 0.3 * inside[:, None] * safe
+    between = np.flatnonzero((leg[:, 0] == 0) & (leg[:, 1] == 1))
+    deepest = between[depth[:, between].argmax(axis=1)]
+    much = np.maximum(depth[rows, deepest] - 0.6 * TOLERANCE, 0)
+    push = 0.7 * much[:, None] * way[rows, deepest] * [1.0, 1.0, 0.0]
+    step[:, 0] += push
+    step[:, 1] -= push
+    return nudge, swivel, step

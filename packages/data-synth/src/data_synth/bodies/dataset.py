@@ -199,7 +199,7 @@ def describer(split: str) -> Describe:
     return describe
 
 
-RECIPE = Recipe(NAME, SPLITS, FIELDS, SplitRenderer, describer)
+RECIPE = Recipe(NAME, SPLITS, FIELDS, SplitRenderer, describer, ("dataset",))
 
 
 def stand_in_h36m(

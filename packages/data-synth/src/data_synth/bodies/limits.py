@@ -53,6 +53,16 @@ def angles(turn: F64) -> dict[str, F64]:
     return out
 
 
+def within_limits(turn: F64) -> NDArray[np.bool_]:
+    """(T,) whether all angles of global rotations (T, B, 3, 3) are within `LIMITS`, to a millionth of a degree."""
+    out = np.ones(len(turn), np.bool_)
+    for name, value in angles(turn).items():
+        if name in LIMITS:
+            low, high = LIMITS[name]
+            out &= ((value >= low - 1e-6) & (value <= high + 1e-6)).reshape(len(turn), -1).all(axis=1)
+    return out
+
+
 def _relative(turn: F64, above: str, bone: str) -> F64:
     return np.swapaxes(turn[:, BONE[above]], 1, 2) @ turn[:, BONE[bone]]
 

@@ -97,47 +97,44 @@ class BodyRenderer:
         rng: np.random.Generator,
         *,
         solids: tuple[Solid, ...] = (),
-        others: tuple[Actor, ...] = (),
     ) -> Picture:
         """A crop of `size` pixels with `intrinsics` (3, 3); rng draws the photograph's defects."""
         faces = self.bodies.faces
-        people = [(each, self.vertices(each)) for each in (actor, *others)]
-        casters = np.concatenate([v for _, v in people] + [s.vertices.astype(np.float32) for s in solids])
-        at = np.cumsum([0] + [len(v) for _, v in people] + [len(s.vertices) for s in solids])
-        drawn = [faces] * len(people) + [s.faces for s in solids]
-        joined = np.concatenate([f + np.int32(o) for f, o in zip(drawn, at, strict=False)])
-        background, exposure, lit = self._background(scene, camera, intrinsics, size, casters, joined, rng)
+        world = self.vertices(actor)
+        casters = np.concatenate([world] + [solid.vertices.astype(np.float32) for solid in solids])
+        start = np.cumsum([len(world)] + [len(solid.vertices) for solid in solids])
+        joined = [faces] + [solid.faces + np.int32(first) for solid, first in zip(solids, start, strict=False)]
+        background, exposure, lit = self._background(
+            scene, camera, intrinsics, size, casters, np.concatenate(joined), rng
+        )
         axes = camera.rotation * np.array([[1.0], [-1.0], [-1.0]])  # x right, y up, z towards the camera
         lighting = _seen_by(scene.lighting, axes)
         canvas = np.zeros((2 * size + 1, size + 1, 4), np.float32)
         front = np.full(canvas.shape[:2], -np.inf, np.float32)
-        first = None
-        for number, (each, world) in enumerate(people):
-            screen = _to_screen(world, camera, intrinsics)
-            raster = rasterise_quincunx(screen, faces, size, size, cull_back=True)
-            first = raster if first is None else first
-            normals = vertex_normals(world, faces) @ axes.T.astype(np.float32)
-            share = lit[at[number] : at[number + 1]]
-            seen = corners_of(raster.tri, faces, len(world))
-            wrap = np.array([0.18, 0.12, 0.10], np.float32)
-            light = exposure * illuminate(normals, 0.55 + 0.45 * share, share, lighting, wrap, 4, seen)
-            look = each.outfit
-            paint.paint_body(
-                *raster, front, faces, look.fields, light, look.albedo, np.array(look.pattern),
-                np.array(look.pitch, np.float32), np.float32(look.gap), canvas,
-            )  # fmt: skip
-        for number, solid in enumerate(solids, len(people)):
+
+        raster = rasterise_quincunx(_to_screen(world, camera, intrinsics), faces, size, size, cull_back=True)
+        normals = vertex_normals(world, faces) @ axes.T.astype(np.float32)
+        share = lit[: len(world)]
+        wrap = np.array([0.18, 0.12, 0.10], np.float32)
+        seen = corners_of(raster.tri, faces, len(world))
+        light = exposure * illuminate(normals, 0.55 + 0.45 * share, share, lighting, wrap, 4, seen)
+        look = actor.outfit
+        paint.paint_body(
+            *raster, front, faces, look.fields, light, look.albedo, np.array(look.pattern),
+            np.array(look.pitch, np.float32), np.float32(look.gap), canvas,
+        )  # fmt: skip
+        for solid, first in zip(solids, start, strict=False):
             screen = _to_screen(solid.vertices, camera, intrinsics)
-            raster = rasterise_quincunx(screen, solid.faces, size, size, cull_back=True)
+            thing = rasterise_quincunx(screen, solid.faces, size, size, cull_back=True)
             normals = vertex_normals(solid.vertices, solid.faces) @ axes.T.astype(np.float32)
-            share = lit[at[number] : at[number + 1]]
+            share = lit[first : first + len(normals)]
             light = illuminate(normals, 0.5 + 0.5 * share, share, lighting, np.zeros(3, np.float32), 4)
             colour = (exposure * solid.albedo * light[:, :3]).astype(np.float32)
-            paint_solid(*raster, front, solid.faces, colour, np.ones(len(solid.faces), np.float32), canvas)
-            front = np.maximum(front, raster.near)
-        assert first is not None
-        visible = self._visible(actor, camera, intrinsics, first.tri[1::2, :size], first.near, front, size)
-        return Picture(take_photo(compose(canvas, background), rng), visible, first.tri[1::2, :size] >= 0)
+            paint_solid(*thing, front, solid.faces, colour, np.ones(len(solid.faces), np.float32), canvas)
+            front = np.maximum(front, thing.near)
+        silhouette = raster.tri[1::2, :size]
+        visible = self._visible(actor, camera, intrinsics, silhouette, raster.near, front, size)
+        return Picture(take_photo(compose(canvas, background), rng), visible, silhouette >= 0)
 
     def _visible(
         self, actor: Actor, camera: Camera, intrinsics: F64, tri: NDArray[np.int32], near: F32, front: F32, size: int

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from data_synth.bodies.actions import draw_action
 from data_synth.bodies.contact import Flesh, measure_flesh, settle
 from data_synth.bodies.dataset import LENGTH
+from data_synth.bodies.limits import within_limits
 from data_synth.bodies.people import NAMES, Bodies
 from data_synth.bodies.pose import Pose
 from data_synth.seeds import generator
@@ -41,11 +42,16 @@ def record(name: tuple[str | int, ...], subject: str, action: str, take: int, fr
     rng = generator(*name, "motion", subject, action, take)
     # The whole recording is drawn, so that which frames are wanted changes nothing.
     controls = draw_action(action, rng, np.arange(LENGTH) / RATE, skeleton, take)
-    pose, deep = settle(controls.at(frames), skeleton, flesh_of(subject))
-    fine = np.flatnonzero(deep <= DEEPEST)
-    # A pose that cannot be repaired is rejected: the nearest one of this take stands for it.
-    use = fine[np.abs(fine[:, None] - np.arange(len(frames))).argmin(axis=0)]
-    return Recording(frames, Pose(pose.root[use], pose.turn[use], pose.pivots[use]), controls.seat)
+    moments = frames.copy()
+    pose, deep = settle(controls.at(moments), skeleton, flesh_of(subject))
+    for _ in range(LENGTH):  # a pose that cannot be repaired is rejected: that of a moment later stands for it
+        bad = np.flatnonzero((deep > DEEPEST) | ~within_limits(pose.turn))
+        if not len(bad):
+            break
+        moments[bad] = (moments[bad] + 1) % LENGTH
+        again, deep[bad] = settle(controls.at(moments[bad]), skeleton, flesh_of(subject))
+        pose.root[bad], pose.turn[bad], pose.pivots[bad] = again.root, again.turn, again.pivots
+    return Recording(frames, pose, controls.seat)
 
 
 @lru_cache(maxsize=64)

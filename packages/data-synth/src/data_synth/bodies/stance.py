@@ -206,7 +206,7 @@ def floor_sit(rng: Rng, t: F64, skeleton: Skeleton) -> Draft:
     place, heading, leg = rng.normal(0, 0.3, 2), rng.uniform(-180, 180), skeleton.leg
     path = np.tile([place[0], place[1], heading], (len(t), 1))
     down = ease((t - t[0] - rng.uniform(0.5, 4.0)) / rng.uniform(1.6, 2.6))
-    bottom = 0.135
+    bottom = 0.15
     height = bottom + (1 - down) * (0.97 * leg + 0.08 - bottom)
     back = 0.16 * down + 0.10 * np.sin(np.pi * down)  # the seat goes backwards
     root = np.stack([*_turned(path, np.stack([0 * t, back], axis=1)).T, height], axis=1)
