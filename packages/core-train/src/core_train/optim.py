@@ -53,7 +53,7 @@ class Muon(torch.optim.AdamW):
         super().__init__([kernel_group, *rest], lr=lr, fused=True)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step; see `torch.optim.Optimizer.step`."""
         loss = None
         if closure is not None:
@@ -91,7 +91,7 @@ def orthogonalise(matrix: Tensor, rounds: int = 5) -> Tensor:
     multiplied up as small square matrices and meet the long X once: 40 % less work at the shapes of our networks.
     """
     a, b, c = NEWTON_SCHULZ
-    x = matrix if len(matrix) <= len(matrix.T) else matrix.T
+    x: Tensor = matrix if len(matrix) <= len(matrix.T) else matrix.T
     x = x / (x.norm() + 1e-7)
     gram = x @ x.T
     product = torch.eye(len(gram), dtype=x.dtype, device=x.device)
