@@ -1,5 +1,6 @@
 """The stand-in for the iBUG ears: landmarks, thin plate splines, structure."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -107,6 +108,9 @@ def test_structure(tmp_path, monkeypatch):
         assert sample.inputs["image"].shape == (SIZE, SIZE, 3)
     again = stand_in_ears(cache=tmp_path / "other").split("test")[5]
     np.testing.assert_array_equal(again.inputs["image"], samples[5].inputs["image"])
+    made.preview("test", tmp_path / "sheet.png", n=3)
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (2 * SIZE, 3 * 2 * 2 * SIZE, 3)
+    assert made.fingerprint("test") != made.fingerprint("valid")
     with pytest.raises(InputError, match="unknown split"):
         made.split("all")
     with pytest.raises(InputError, match="no root"):

@@ -1,5 +1,6 @@
 """The stand-in for 300VW: smooth motion, light and occlusion by category, structure."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -158,6 +159,11 @@ def test_structure_is_that_of_300vw(tmp_path, monkeypatch):
     assert [sample.id for sample in test[3:5]] == [test[3].id, test[4].id]
     again = list(render_video(NAME, 1, 2, FRAMES, SIZE))[-1]
     np.testing.assert_array_equal(again.image, last.inputs["image"])
+    made.preview("test", tmp_path / "sheet.png", n=2)
+    sheet = cv2.imread(str(tmp_path / "sheet.png"))[..., ::-1]
+    assert sheet.shape == (2 * SIZE, 2 * 3 * 2 * SIZE, 3)
+    shown = cv2.resize(sheet[:, 6 * SIZE : 8 * SIZE], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    assert np.abs(shown - last.inputs["image"].astype(float)).mean() < 3, "the last frame is shown too"
     with pytest.raises(InputError, match="unknown split"):
         made.split("train")
     with pytest.raises(InputError, match="no root"):

@@ -1,6 +1,6 @@
 """`stand-in-300vw`: rendered videos with the structure of the 300VW test set.
 
-Axis letters: N frames of a split, T frames of a video, H rows and columns of a frame.
+Axis letters: H rows and columns of a frame.
 
 | category | videos | light | pose | in front of the face |
 |----------|-------:|-------|------|----------------------|
@@ -15,20 +15,19 @@ that is resampled. Nobody is in another data set.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from core_eval import InputError, Sample
+from core_eval import Sample
+from data_synth import rendered
 from data_synth.faces.dataset import landmark_uv, source_hash
-from data_synth.shards import Field, Progress, Shards, cache_root
+from data_synth.shards import Field, Progress
 
 NAME = "stand-in-300vw"
-VERSION = 1
 SIZE = 128
 FRAMES = 20
 VIDEOS: Mapping[int, int] = {1: 31, 2: 19, 3: 14}
@@ -53,100 +52,16 @@ def category_of(video: int) -> int:
     raise IndexError(f"there are {sum(VIDEOS.values())} videos")
 
 
-class StandIn300VW:
-    """The data set (`core_eval.Dataset`). `cache`: where shards are kept, by default `shards.cache_root()`."""
-
-    name = NAME
-    kind: Literal["stand-in"] = "stand-in"
-
-    def __init__(self, cache: Path | None = None) -> None:
-        self._cache = cache
-        self._test: VideoSplit | None = None
-
-    def split(self, name: str) -> VideoSplit:
-        """The split ``test``, rendered as it is read. Raises `InputError` for another name: 300VW's training videos
-        are not used by the papers."""
-        if self._test is None:
-            folder = (self._cache or cache_root()) / NAME / f"{name}-{self.fingerprint(name)[:16]}"
-            count = FRAMES * sum(VIDEOS.values())
-            shards = Shards(folder, count, FIELDS, _render, shard_size=10 * FRAMES, block=FRAMES)
-            self._test = VideoSplit(shards, range(count))
-        _known(name)
-        return self._test
-
-    def fingerprint(self, name: str) -> str:
-        """SHA-256 over version, configuration, and the code and data files that make the pictures."""
-        _known(name)
-        text = repr((NAME, VERSION, SIZE, FRAMES, dict(VIDEOS), version("anny"), source_hash()))
-        digest = hashlib.sha256(text.encode())
-        for module in ("dataset", "motion", "render"):
-            digest.update(Path(__file__).with_name(f"{module}.py").read_bytes())
-        return digest.hexdigest()
-
-    def missing(self, name: str) -> int:
-        """How many frames are still to be rendered."""
-        shards = self.split(name).shards
-        return sum(len(shards.span(k)) for k in shards.missing())
+class StandIn300VW(rendered.RenderedSet):
+    """The data set; frames come video by video and in order."""
 
     def preview(self, split: str, path: Path, *, n: int = 24, progress: Progress | None = None) -> None:
-        """Write a contact sheet (PNG) of `n` frames spread over the split, with landmarks and UV drawn."""
-        from data_synth.faces.preview import preview
-
+        """Write a contact sheet (PNG) of `n` frames spread over all videos, so that each category is there, with
+        landmarks and UV drawn."""
         samples = self.split(split)
         samples.prepare(progress)
-        preview(samples, path, n)
-
-
-class VideoSplit(Sequence[Sample]):
-    """Frames, video by video and in order.
-
-    A sample has inputs {image} and target {points, visible, uv, part, landmark_uv, yaw () degrees, category () 1 to 3,
-    frame () from 1}; `group` is the video.
-    """
-
-    def __init__(self, shards: Shards, indices: range) -> None:
-        self.shards, self.indices = shards, indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    @overload
-    def __getitem__(self, index: int) -> Sample: ...
-    @overload
-    def __getitem__(self, index: slice) -> VideoSplit: ...
-    def __getitem__(self, index: int | slice) -> Sample | VideoSplit:
-        if isinstance(index, slice):
-            return VideoSplit(self.shards, self.indices[index])
-        from data_synth.faces.labels import decode_uv
-
-        video, place = divmod(self.indices[index], FRAMES)
-        stored = self.shards.sample(self.indices[index])
-        name = f"video-{video + 1:02d}"
-        return Sample(
-            id=f"test/{name}/{place + 1:06d}",
-            inputs={"image": stored["image"]},
-            target={
-                "points": stored["points"],
-                "visible": stored["visible"],
-                "uv": decode_uv(stored["uv"]),
-                "part": stored["part"],
-                "yaw": stored["pose"][0],
-                "landmark_uv": landmark_uv(),
-                "category": np.int64(category_of(video)),
-                "frame": np.int64(place + 1),
-            },
-            group=name,
-        )
-
-    def prepare(self, progress: Progress | None = None, workers: int | None = None) -> None:
-        """Render whatever is missing of this slice, on all cores."""
-        if self.indices:
-            self.shards.prepare(max(self.indices[0], self.indices[-1]) + 1, progress, workers)
-
-
-def _known(name: str) -> None:
-    if name != "test":
-        raise InputError(f"unknown split {name!r} of {NAME}; there is test", field="split")
+        chosen = np.unique(np.linspace(0, len(samples) - 1, min(n, len(samples))).astype(int))
+        rendered.write_sheet(path, [self.recipe.tile(samples[int(index)]) for index in chosen], columns=4)
 
 
 def _render(indices: range) -> dict[str, np.ndarray]:
@@ -162,13 +77,62 @@ def _render(indices: range) -> dict[str, np.ndarray]:
     return out
 
 
+def _sample(split: str, index: int, stored: Mapping[str, np.ndarray]) -> Sample:
+    from data_synth.faces.labels import decode_uv
+
+    video, place = divmod(index, FRAMES)
+    name = f"video-{video + 1:02d}"
+    return Sample(
+        id=f"{split}/{name}/{place + 1:06d}",
+        inputs={"image": stored["image"]},
+        target={
+            "points": stored["points"],
+            "visible": stored["visible"],
+            "uv": decode_uv(stored["uv"]),
+            "part": stored["part"],
+            "yaw": stored["pose"][0],
+            "landmark_uv": landmark_uv(),
+            "category": np.int64(category_of(video)),
+            "frame": np.int64(place + 1),
+        },
+        group=name,
+    )
+
+
+def _source() -> str:
+    here = Path(__file__).parent
+    own = rendered.hash_files(here.parent, [*here.glob("*.py"), Path(rendered.__file__)])
+    return repr((dict(VIDEOS), version("anny"), source_hash(), own))
+
+
+def _tile(sample: Sample) -> NDArray[np.uint8]:
+    """The picture, its landmarks and its UV, side by side."""
+    from data_synth.faces.preview import contact_sheet
+
+    return contact_sheet([sample], columns=1)
+
+
 def stand_in_300vw(
     *,
     cache: Path | None = None,
     root: Path | None = None,
     allow_partial: bool = False,  # noqa: ARG001 - every data set factory takes it
 ) -> StandIn300VW:
-    """Make the data set. `root` must be None (there is nothing to be read); `allow_partial` has no effect."""
-    if root is not None:
-        raise InputError(f"{NAME} is rendered and takes no root folder", file=root, field="root")
-    return StandIn300VW(cache)
+    """Make the data set. It has the split ``test`` alone: the papers do not use 300VW's training videos.
+
+    A sample has inputs {image (H, H, 3)} and target {points (68, 2) px, visible (68,), uv (H, H, 2), part (H, H),
+    landmark_uv (68, 2), yaw () degrees, category () 1 to 3, frame () from 1}; `group` is the video. Raises
+    `InputError` for a root folder (there is nothing to be read).
+    """
+    rendered.no_root(NAME, root)
+    recipe = rendered.Recipe(
+        name=NAME,
+        counts={"test": FRAMES * sum(VIDEOS.values())},
+        fields=FIELDS,
+        block=FRAMES,
+        render=lambda _: _render,
+        sample=_sample,
+        source=_source,
+        tile=_tile,
+    )
+    return StandIn300VW(recipe, cache)
