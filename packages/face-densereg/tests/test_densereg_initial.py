@@ -16,22 +16,7 @@ from face_densereg.method import DenseReg
 from face_densereg.plugin import METHODS
 from face_densereg.shape_model import fit_shape_model
 
-SIDE, CORNERS = 64, np.array([[0.2, 0.2], [0.8, 0.2], [0.5, 0.5], [0.2, 0.8], [0.8, 0.8]])
-
-
-def toy(index):
-    """A square "face": red and green grow with u_h and u_v, on dark noise."""
-    rng = np.random.default_rng([7, index])
-    size = rng.integers(34, 46)
-    x, y = rng.integers(0, SIDE - size, 2)
-    image = rng.integers(0, 60, (SIDE, SIDE, 3)).astype(np.uint8)
-    uv = np.full((SIDE, SIDE, 2), np.nan, np.float32)
-    v, u = np.mgrid[:size, :size] / (size - 1)
-    uv[y : y + size, x : x + size] = np.stack([u, v], -1)
-    image[y : y + size, x : x + size] = np.stack([60 + 180 * u, 60 + 180 * v, np.full_like(u, 200)], -1)
-    stretch = 1 + 0.1 * rng.normal(size=(5, 2)) * 0.2  # squares alone have no modes of shape
-    points = CORNERS * stretch * (size - 1) + [x, y]
-    return Sample(f"toy-{index}", {"image": image}, {"uv": uv, "points": points.astype(float)}, f"group-{index}")
+SPREAD = 0.02
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +49,12 @@ def boxed(box, points):
     return Sample("boxed", inputs, {"points": np.asarray(points, float)}, "group")
 
 
-def test_start_lies_in_the_box_as_the_landmarks_do_in_training():
-    samples = [boxed((x, y, x + s, y + s), CORNERS * s + [x, y]) for x, y, s in ((3, 5, 20), (11, 2, 40), (0, 0, 7))]
+def test_start_lies_in_the_box_as_the_landmarks_do_in_training(corners):
+    samples = [boxed((x, y, x + s, y + s), corners * s + [x, y]) for x, y, s in ((3, 5, 20), (11, 2, 40), (0, 0, 7))]
     placement = learn_placement("box", samples, 5)
-    start = place("box", placement, boxed((30, 10, 80, 60), CORNERS).inputs)
-    np.testing.assert_allclose(start, CORNERS * 50 + [30, 10], atol=1e-9)
-    elsewhere = boxed((50, 50, 60, 60), CORNERS)
+    start = place("box", placement, boxed((30, 10, 80, 60), corners).inputs)
+    np.testing.assert_allclose(start, corners * 50 + [30, 10], atol=1e-9)
+    elsewhere = boxed((50, 50, 60, 60), corners)
     np.testing.assert_array_equal(learn_placement("box", [*samples, elsewhere], 5), placement)
     assert np.isnan(learn_placement("box", [elsewhere], 5)).all()
     blank = {"image": np.zeros((60, 60, 3), np.uint8)}
@@ -77,13 +62,13 @@ def test_start_lies_in_the_box_as_the_landmarks_do_in_training():
 
 
 @pytest.mark.parametrize("zoom", [0.4, 1.0, 3.0])
-def test_frame_shows_the_image_where_it_says(zoom):
+def test_frame_shows_the_image_where_it_says(zoom, corners):
     """A bright spot at a landmark is found there in the crop, at any size and roll."""
-    shapes = fit_shape_model(CORNERS * 30 + np.random.default_rng(0).normal(0, 1, (20, 5, 2)))
+    shapes = fit_shape_model(corners * 30 + np.random.default_rng(0).normal(0, 1, (20, 5, 2)))
     frame = frame_of(shapes, 48, 0.6)
     angle = 0.4
     turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    shape = CORNERS * 30 @ turn.T + [60 * zoom, 40 * zoom]
+    shape = corners * 30 @ turn.T + [60 * zoom, 40 * zoom]
     y, x = np.mgrid[: int(110 * zoom), : int(120 * zoom)]
     spot = np.exp(-((x - shape[0, 0]) ** 2 + (y - shape[0, 1]) ** 2) / (2 * (2 * zoom) ** 2))
     crop, inside = frame.crop(np.repeat((250 * spot)[..., None], 3, -1).astype(np.uint8), shape)
@@ -96,11 +81,17 @@ def test_frame_shows_the_image_where_it_says(zoom):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(toy, tmp_path_factory):
     method = Deformable(bins=4)
     with pytest.MonkeyPatch.context() as patch:  # how good the network is does not matter here
         patch.setitem(budgets.PLANS, "smoke", replace(budgets.PLANS["smoke"], steps=30))
-        method.fit([toy(i) for i in range(60)], [], seed=1, budget="smoke", workdir=tmp_path_factory.mktemp("work"))
+        method.fit(
+            [toy(i, spread=SPREAD) for i in range(60)],
+            [],
+            seed=1,
+            budget="smoke",
+            workdir=tmp_path_factory.mktemp("work"),
+        )
     return method
 
 
@@ -111,40 +102,44 @@ def saved(trained, tmp_path_factory):
     return folder
 
 
-TEST = [toy(index) for index in range(1000, 1012)]
+@pytest.fixture(scope="module")
+def faces(toy):
+    return [toy(index, spread=SPREAD) for index in range(1000, 1012)]
 
 
-def predict(method, samples=TEST, **options):
+def predict(method, samples, **options):
     return list(method.predict([sample.inputs for sample in samples], **options))
 
 
-def test_models_start_in_the_box(trained):
+def test_models_start_in_the_box(trained, faces):
     """Every combination is the model's own fit from the start that the same options without a model answer."""
     assert isinstance(trained, Method)
-    images = [sample.inputs["image"] for sample in TEST]
-    starts = [prediction["points"] for prediction in predict(trained, init="box")]
+    images = [sample.inputs["image"] for sample in faces]
+    starts = [prediction["points"] for prediction in predict(trained, faces, init="box")]
     assert np.isfinite(starts).all()
     by_hand = {
         "aam": [trained._appearance.fit(image, start) for image, start in zip(images, starts, strict=True)],
         "mdm": list(training.fit(trained._descent, trained.densereg.shapes, images, starts)),
     }
     for model, expected in by_hand.items():
-        for prediction, points in zip(predict(trained, init="box", model=model), expected, strict=True):
+        for prediction, points in zip(predict(trained, faces, init="box", model=model), expected, strict=True):
             np.testing.assert_array_equal(prediction["points"], points)
             assert prediction["found"].all()
     assert all((one != other).any() for one, other in zip(by_hand["aam"], by_hand["mdm"], strict=True))
 
 
-def test_start_is_densereg_itself(trained):
+def test_start_is_densereg_itself(trained, faces):
     for options in ({}, {"pca": True}, {"decode": "soft"}):
-        for one, other in zip(predict(trained, **options), predict(trained.densereg, **options), strict=True):
+        for one, other in zip(
+            predict(trained, faces, **options), predict(trained.densereg, faces, **options), strict=True
+        ):
             assert one.keys() == other.keys()
             for key in one:
                 np.testing.assert_array_equal(one[key], other[key])
 
 
-def test_model_keeps_the_dense_answer(trained):
-    for one, other in zip(predict(trained, model="aam"), predict(trained), strict=True):
+def test_model_keeps_the_dense_answer(trained, faces):
+    for one, other in zip(predict(trained, faces, model="aam"), predict(trained, faces), strict=True):
         np.testing.assert_array_equal(one["uv"], other["uv"])
 
 
@@ -157,11 +152,11 @@ def test_nothing_found_is_no_crash(trained, init, model):
     assert not prediction["found"].any()
 
 
-def test_saved_and_loaded(trained, saved):
+def test_saved_and_loaded(trained, saved, faces):
     loaded = Deformable(bins=4)
     loaded.load(saved)
     for options in ({"model": "mdm"}, {"model": "aam", "init": "box"}, {}):
-        for one, other in zip(predict(trained, **options), predict(loaded, **options), strict=True):
+        for one, other in zip(predict(trained, faces, **options), predict(loaded, faces, **options), strict=True):
             np.testing.assert_allclose(one["points"], other["points"], atol=1e-5)
     assert set(DETECTORS) == set(loaded._placements)
 

@@ -1,4 +1,4 @@
-"""DenseReg on a toy world: the colour of a pixel tells its template coordinate, so a few steps suffice."""
+"""DenseReg on the toy world."""
 
 import numpy as np
 import pytest
@@ -7,25 +7,11 @@ from core_eval import InputError, Method, Sample
 from face_densereg.method import DenseReg
 from face_densereg.plugin import METHODS
 
-SIDE, CORNERS = 64, np.array([[0.2, 0.2], [0.8, 0.2], [0.5, 0.5], [0.2, 0.8], [0.8, 0.8]])
-
-
-def toy(index, side=SIDE, place=None):
-    """A square "face": red and green grow with u_h and u_v, on dark noise."""
-    rng = np.random.default_rng([7, index])
-    size = rng.integers(34, 46)
-    x, y = rng.integers(0, side - size, 2) if place is None else place
-    image = rng.integers(0, 60, (side, side, 3)).astype(np.uint8)
-    uv = np.full((side, side, 2), np.nan, np.float32)
-    v, u = np.mgrid[:size, :size] / (size - 1)
-    uv[y : y + size, x : x + size] = np.stack([u, v], -1)
-    image[y : y + size, x : x + size] = np.stack([60 + 180 * u, 60 + 180 * v, np.full_like(u, 200)], -1)
-    points = CORNERS * (size - 1) + [x, y]
-    return Sample(f"toy-{index}", {"image": image}, {"uv": uv, "points": points.astype(float)}, f"group-{index}")
+SIDE = 64
 
 
 @pytest.fixture(scope="module")
-def world():
+def world(toy):
     return [toy(i) for i in range(200)], [toy(i) for i in range(1000, 1008)]
 
 
@@ -81,7 +67,7 @@ def test_batches_change_nothing(trained, world):
         np.testing.assert_allclose(a["points"], b["points"], atol=0.05)
 
 
-def test_a_face_in_a_larger_image_is_found(trained):
+def test_a_face_in_a_larger_image_is_found(trained, toy):
     sample = toy(3000, side=150, place=(90, 20))
     prediction = predict(trained, [sample])[0]
     assert prediction["uv"].shape == (150, 150, 2)
