@@ -13,6 +13,7 @@ DATASETS: dict[str, LazyFactory] = {
     "shapes": LazyFactory("data_synth.figures.dataset:shapes_set"),
     "stand-in-300vw": LazyFactory("data_synth.videos.dataset:stand_in_300vw"),
     "stand-in-300w": LazyFactory("data_synth.public300w:stand_in_300w"),
+    "stand-in-300w-depth": LazyFactory("data_synth.depth_faces:stand_in_300w_depth"),
     "stand-in-ears": LazyFactory("data_synth.ears.dataset:stand_in_ears"),
     "stand-in-helen": LazyFactory("data_synth.helen:stand_in_helen"),
 }
