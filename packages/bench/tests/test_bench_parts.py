@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from bench.naming import digest
 from bench.parts import Part, Parted
 from bench.report import Contributions
+from bench.spec import Interval
 from bench.verdicts import _unpaired
 from core_eval import InputError, Metric, Result, Sample
 from core_eval.statistics import over_samples
@@ -36,7 +39,13 @@ class Numbers:
         if name != "test":
             raise InputError(f"unknown split {name!r}")
         return [
-            Sample(str(i), {}, {"third": np.array(i % 3), "even": np.array(i % 2 == 0)}, str(i // 2)) for i in range(10)
+            Sample(
+                str(i),
+                {},
+                {"third": np.array(i % 3), "even": np.array(i % 2 == 0), "turn": np.float32(15 * i - 60)},
+                str(i // 2),
+            )
+            for i in range(10)
         ]
 
     def fingerprint(self, name):
@@ -72,6 +81,25 @@ def test_fingerprints_tell_parts_and_wholes_apart():
     assert data.fingerprint("test") == "hash of test"
     assert data.missing("third") == 4, "what is missing of the whole"
     assert not hasattr(data, "partial")
+
+
+def test_intervals_hold_their_low_end_and_divide_the_whole() -> None:
+    """Turns are -60, -45 ... 75."""
+    ends = (0.0, 15.0, 45.0, 90.0)
+    sizes = [Interval(low, high, absolute=True) for low, high in pairwise(ends)]
+    parts = [Part(f"p{i}", "test", (("turn", one),)) for i, one in enumerate(sizes)]
+    data = Parted(Numbers(), [*parts, Part("left", "test", (("even", (1,)), ("turn", Interval(-50.0, 1.0))))])
+    found = [[sample.id for sample in data.split(part.name)] for part in parts]
+    assert found == [["4"], ["2", "3", "5", "6"], ["0", "1", "7", "8", "9"]]
+    assert [sample.id for sample in data.split("left")] == ["2", "4"]
+    signed = Parted(Numbers(), (Part("p0", "test", (("turn", Interval(0.0, 15.0)),)),))
+    assert signed.fingerprint("p0") != data.fingerprint("p0")
+
+
+def test_the_hash_of_a_part_by_whole_numbers_is_as_it_was_when_results_were_recorded() -> None:
+    assert Parted(Numbers(), (BOTH,)).fingerprint("both") == digest(
+        "part", "hash of test", [["even", [1]], ["third", [0]]]
+    )
 
 
 def test_a_sample_without_the_number_is_named():
@@ -167,6 +195,9 @@ def test_an_unpaired_comparison_agrees_with_two_bootstraps() -> None:
         ('part_of = "test"\nwhere = { even = 1 }', 'part_of = "tset"\nwhere = { even = 1 }', "tset"),
         ("where = { even = 1 }", "", "where"),
         ("where = { even = 1 }", "where = { even = 0.5 }", "whole number"),
+        ("where = { even = 1 }", "where = { even = { from = 1, below = 1 } }", "empty"),
+        ("where = { even = 1 }", "where = { even = { from = 1 } }", "below"),
+        ("where = { even = 1 }", "where = { even = { from = 1, below = 2, abs = true } }", "absolute"),
         ("where = { even = 1 }", "where = { even = 1 }\nstand-in = 30", "counted with the whole"),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from bench.reading import Keys, nearest, read_toml
-from bench.spec import KINDS, Benchmark, MetricChoice, Paper, Split, Table
+from bench.spec import KINDS, Benchmark, Interval, MetricChoice, Paper, Split, Table, Where
 from bench.tablefile import read_table, read_train
 from core_eval import InputError
 
@@ -153,9 +153,9 @@ def _benchmark(file: Path) -> Benchmark:
 def _split(name: str, keys: Keys) -> Split:
     counts = {kind: keys.get(kind, int) for kind in KINDS if kind in keys.table}
     part_of = keys.text("part_of", "")
-    where: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    where: Where = ()
     if part_of:
-        where = tuple((key, _integers(key, value, keys)) for key, value in sorted(keys.options("where").items()))
+        where = tuple((key, _values(key, value, keys)) for key, value in sorted(keys.options("where").items()))
         if not where or counts:
             raise keys.error("a part of a split says 'where', and is counted with the whole", "part_of")
     split = Split(
@@ -165,7 +165,15 @@ def _split(name: str, keys: Keys) -> Split:
     return split
 
 
-def _integers(name: str, value: object, keys: Keys) -> tuple[int, ...]:
+def _values(name: str, value: object, keys: Keys) -> tuple[int, ...] | Interval:
+    """Whole numbers, or an interval: ``{ from = 0, below = 15, absolute = true }``."""
+    if isinstance(value, dict):
+        inner = Keys(value, keys.file, keys.where(f"where.{name}"))
+        found = Interval(inner.get("from", float), inner.get("below", float), inner.get("absolute", bool, False))
+        inner.done()
+        if not found.low < found.high:
+            raise keys.error(f"an interval from {found.low:g} to below {found.high:g} is empty", f"where.{name}")
+        return found
     values = value if isinstance(value, list) else [value]
     if not values or not all(type(one) is int for one in values):
         raise keys.error(f"expected a whole number or several, got {value!r}", f"where.{name}")

@@ -73,7 +73,8 @@ def _table(table: Table, benchmark: Benchmark, paper: Paper) -> Iterator[str]:
         by = "paper" if claim.claimed_by_paper else "us"
         yield f"  {claim.text} (by {by}; in the paper: {claim.holds_in_paper}; {count} comparisons)"
     for budget, change in table.budgets.items():
-        yield f"budget {budget}: {change.seeds} seeds{_options(change.options)}"
+        filled = f", columns {', '.join(change.columns)}" if change.columns else ""
+        yield f"budget {budget}: {change.seeds} seed{'s' * (change.seeds != 1)}{_options(change.options)}{filled}"
     yield from (f"note: {note}" for note in table.notes)
 
 

@@ -18,6 +18,7 @@ class Step:
     """One run; `seconds` and `memory_mib` are None where no earlier result tells."""
 
     row: str
+    columns: tuple[str, ...]  # keys
     seed: int
     split: str
     model: str  # "cached", "checkpoint", "to train", or "shared" with a step before
@@ -28,9 +29,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The steps in order, the state of the data, and the estimate over what is not cached."""
+    """The steps in order, the state of the data, and the estimate over what is not cached.
 
+    `titles` names the columns that are filled and `left_out` those that the budget leaves out.
+    """
+
+    budget: str
     steps: tuple[Step, ...]
+    titles: dict[str, str]
+    left_out: dict[str, str]
     data: dict[str, str]
     seconds: float | None
     memory_mib: float | None
@@ -61,6 +68,7 @@ def preview(prepared: Prepared) -> Preview:
         steps.append(
             Step(
                 row=job.run.row,
+                columns=job.run.columns,
                 seed=job.run.repetition,
                 split=job.run.split,
                 model=model,
@@ -72,8 +80,14 @@ def preview(prepared: Prepared) -> Preview:
     todo = [step for step in steps if step.predictions != "cached"]
     known = [step.seconds for step in todo if step.seconds is not None]
     peaks = [step.memory_mib for step in todo if step.memory_mib is not None]
+    filled = {key for step in steps for key in step.columns}
+    columns = prepared.table.columns
+    budget = prepared.budget
     return Preview(
+        budget=budget,
         steps=tuple(steps),
+        titles={key: column.title for key, column in columns.items() if key in filled},
+        left_out={one.key: one.title for one in prepared.table.left_out(budget) if one.key not in filled},
         data=_data(prepared.jobs),
         seconds=sum(known) if len(known) == len(todo) else None,
         memory_mib=max(peaks) if peaks and len(peaks) == len(todo) else None,

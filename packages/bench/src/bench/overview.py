@@ -58,7 +58,8 @@ def _claim_row(board: Board, table: Table, index: int) -> tuple[Line, ...]:
             found.append((texts.untested(claim),))
             continue
         report = board.claims[table.id, one.data, one.budget][index]
-        tested = f" ({len(report.tested)} of {len(report.comparisons)}, {one.budget})" if report.tested else ""
+        inside = f": {', '.join(report.inside)}" if report.inside else ""
+        tested = f" ({len(report.tested)} of {len(report.comparisons)}, {one.budget}{inside})" if report.tested else ""
         found.append((texts.verdict(report), tested))
     where = (Link(table.where, board.benchmark.key, table.id),)
     return (where, texts.claim(claim), *found, texts.in_paper(claim))

@@ -1,4 +1,4 @@
-"""Splits that are parts of another split: the frames of one action, camera or subject.
+"""Splits that are parts of another split: the frames of one action, camera or subject, the faces of some yaw.
 
 A part has no predictions of its own. The whole split is predicted once, and each part is scored on the same file.
 """
@@ -6,23 +6,20 @@ A part has no predictions of its own. The whole split is predicted once, and eac
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.naming import digest
-from bench.spec import Benchmark
+from bench.spec import Benchmark, Interval, Where
 from core_eval import Dataset, InputError, Kind, Sample
-
-Where = tuple[tuple[str, tuple[int, ...]], ...]
-"""Names of integers in the target, and the values of each that belong to a part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The samples of the split `of` for which every target[name] is one of the values."""
+    """The samples of the split `of` for which every target[name] is one of the values, or in the interval."""
 
     name: str
     of: str
@@ -44,7 +41,7 @@ class Parted:
     def __init__(self, dataset: Dataset, parts: Sequence[Part]) -> None:
         self._dataset = dataset
         self._parts = {part.name: part for part in parts}
-        self._values: dict[str, dict[str, NDArray[np.int64]]] = {}
+        self._values: dict[str, dict[str, NDArray[np.float64]]] = {}
 
     @property
     def name(self) -> str:
@@ -63,7 +60,8 @@ class Parted:
         part = self._parts.get(name)
         if part is None:
             return self._dataset.fingerprint(name)
-        return digest("part", self._dataset.fingerprint(part.of), part.where)
+        where = [[key, asdict(fits) if isinstance(fits, Interval) else fits] for key, fits in part.where]
+        return digest("part", self._dataset.fingerprint(part.of), where)
 
     def __getattr__(self, key: str) -> Any:
         found = getattr(self._dataset, key)
@@ -80,17 +78,25 @@ class Parted:
             prepare = getattr(samples, "prepare", None)
             if callable(prepare):
                 prepare()
-            found: dict[str, list[int]] = {key: [] for key in sorted(keys)}
+            found: dict[str, list[float]] = {key: [] for key in sorted(keys)}
             for sample in samples:
                 for key, values in found.items():
                     if key not in sample.target or np.size(sample.target[key]) != 1:
                         raise InputError(
                             "expected one number, by which the split is divided", sample=sample.id, field=key
                         )
-                    values.append(int(np.asarray(sample.target[key]).item()))
-            self._values[part.of] = {key: np.array(values, np.int64) for key, values in found.items()}
-        masks = [np.isin(self._values[part.of][key], values) for key, values in part.where]
+                    values.append(float(np.asarray(sample.target[key]).item()))
+            self._values[part.of] = {key: np.array(values) for key, values in found.items()}
+        masks = [_fit(self._values[part.of][key], fits) for key, fits in part.where]
         return np.flatnonzero(np.all(masks, axis=0))
+
+
+def _fit(values: NDArray[np.float64], fits: tuple[int, ...] | Interval) -> NDArray[np.bool_]:
+    """Which values (N,) are among those that are named, or in the interval."""
+    if not isinstance(fits, Interval):
+        return np.isin(values, fits)
+    sizes = np.abs(values) if fits.absolute else values
+    return (fits.low <= sizes) & (sizes < fits.high)
 
 
 class _PartOf(Sequence[Sample]):

@@ -11,6 +11,9 @@ from bench.reading import nearest
 from bench.spec import Benchmark, Column, Row, Table, Train
 from core_eval import Budget, InputError, Kind
 
+EVERY = "all"
+"""Names every measured column."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -61,20 +64,23 @@ def plan(
     budget: Budget,
     seeds: int | None = None,
     rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
 ) -> tuple[Run, ...]:
     """The runs of a table, row by row, models that are shared next to each other.
 
-    Raises `InputError` for an unknown row, a kind of data the benchmark lacks, or a number of seeds below one.
+    `rows` and `columns` are as in `select` and `select_columns`. Raises `InputError` for an unknown row or column, a
+    kind of data the benchmark lacks, or a number of seeds below one.
     """
     if data not in benchmark.data:
         raise InputError(f"{benchmark.key} has no {data} data", file=benchmark.file, field=f"data.{data}")
     count = table.budget(budget).seeds if seeds is None else seeds
     if count < 1:
         raise InputError(f"expected at least one seed, got {count}")
+    wanted = select_columns(table, columns, budget)
     runs: list[Run] = []
     for row in select(table, rows):
         for repetition in range(count):
-            runs += _runs(table, benchmark, row, data, budget, repetition)
+            runs += _runs(table, benchmark, row, wanted, data, budget, repetition)
     order = {model: index for index, model in reversed(list(enumerate(map(_model_key, runs))))}
     return tuple(sorted(runs, key=lambda run: order[_model_key(run)]))
 
@@ -90,20 +96,48 @@ def select(table: Table, names: Sequence[str]) -> list[Row]:
     return [row for label, row in table.rows.items() if not names or label in wanted]
 
 
+def select_columns(table: Table, names: Sequence[str], budget: str) -> list[Column]:
+    """The columns of those keys or titles, case aside, in table order: ``all`` for every measured one, and those that
+    the budget fills if none is named. Raises `InputError` for others."""
+    measured = [column for column in table.columns.values() if column.metric is not None]
+    if not names:
+        left_out = table.left_out(budget)
+        return [column for column in measured if column not in left_out]
+    wanted: set[str] = set()
+    for name in names:
+        word = name.casefold()
+        called = {one.key for one in measured if word in (EVERY, one.key.casefold(), one.title.casefold())}
+        if not called:
+            known = [*(one.key for one in measured), EVERY]
+            raise InputError(
+                f"unknown or unmeasured column {name!r}{nearest(name, known)}", file=table.file, field="columns"
+            )
+        wanted |= called
+    return [column for column in measured if column.key in wanted]
+
+
 def options_of(table: Table, row: Row, column: Column, budget: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Training and prediction options of a cell: the row's, then the column's, then the table's for the budget."""
     training = {**row.options, **column.options, **table.budget(budget).options}
     return training, {**row.predict, **column.predict}
 
 
-def _runs(table: Table, benchmark: Benchmark, row: Row, data: Kind, budget: Budget, repetition: int) -> list[Run]:
+def _runs(
+    table: Table,
+    benchmark: Benchmark,
+    row: Row,
+    columns: Sequence[Column],
+    data: Kind,
+    budget: Budget,
+    repetition: int,
+) -> list[Run]:
     if row.method is None:
         return []
     train = table.train or benchmark.train
     if train is None:
         raise InputError("neither table nor benchmark says what methods learn from", file=table.file, field="train")
     groups: dict[str, tuple[Column, list[str]]] = {}
-    for column in table.columns.values():
+    for column in columns:
         if data in column.data and table.measurable(row, column):
             same = recipe(row.split(column), *options_of(table, row, column, budget))
             groups.setdefault(same, (column, []))[1].append(column.key)

@@ -77,6 +77,15 @@ class Measured:
         return tuple(result for cell in self.cells.values() for result in cell.results)
 
     @property
+    def left_out(self) -> tuple[Column, ...]:
+        """Columns that the budget does not fill, and that nobody asked for."""
+        return tuple(
+            column
+            for column in self.table.left_out(self.budget)
+            if not any(self.cell(row, column.key).status in ("measured", "failed") for row in self.table.rows)
+        )
+
+    @property
     def ran(self) -> bool:
         return bool(self.results)
 

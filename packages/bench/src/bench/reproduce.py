@@ -42,6 +42,7 @@ class Request:
     budget: Budget = "quick"
     seeds: int | None = None
     rows: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()  # none: those that the budget fills
     jobs: int | None = None  # models trained at the same time; None: as many as pays
     record: bool = True
 
@@ -54,6 +55,7 @@ class Prepared:
     table: Table
     benchmark: Benchmark
     metrics: dict[str, Metric]
+    budget: Budget
     jobs: tuple[Job, ...]
     place: Place
 
@@ -79,13 +81,21 @@ def prepare(workspace: Workspace, request: Request) -> Prepared:
     catalogue = workspace.catalogue
     table = catalogue.table(request.table)
     benchmark = catalogue.benchmark(table.protocol)
-    runs = plan(table, benchmark, data=request.data, budget=request.budget, seeds=request.seeds, rows=request.rows)
+    runs = plan(
+        table,
+        benchmark,
+        data=request.data,
+        budget=request.budget,
+        seeds=request.seeds,
+        rows=request.rows,
+        columns=request.columns,
+    )
     commit, dirty = usage.commit(workspace.root)
     for one in runs:
         registry.check_options(registry.factory("method", one.method), one.options, f"method {one.method!r}")
     place = Place(default_root(), request.root, request.allow_partial, commit, dirty)
     jobs = tuple(work.jobs(runs, table, benchmark, place))
-    return Prepared(workspace, table, benchmark, metrics_of(table, benchmark), jobs, place)
+    return Prepared(workspace, table, benchmark, metrics_of(table, benchmark), request.budget, jobs, place)
 
 
 def metrics_of(table: Table, benchmark: Benchmark) -> dict[str, Metric]:

@@ -61,6 +61,8 @@ def _measured(board: Board, one: Measured) -> list[Block]:
     blocks: list[Block] = [Heading(3, f"Measured on {DATA[one.data]}, budget {one.budget}")]
     if one.data == "stand-in":
         blocks.append(Paragraph("Rendered stand-ins: to be compared with each other, not with the printed numbers."))
+    if one.left_out:
+        blocks.append(Paragraph(f"{texts.columns(one)}."))
     blocks += [_cells(one.table, one, board), Paragraph(_cost(one)), Paragraph(_signatures(one))]
     blocks += [Picture(f"{key}/{plot.name}.svg", plot.about) for plot in plots.plots(one)]
     blocks += _samples(board, one)
@@ -127,7 +129,7 @@ def _cells(table: Table, one: Measured | None, board: Board) -> Grid:
         if column.key in printed:
             right.append(len(headings))
             headings.append(f"{column.title}{sign}{arrow}{' printed' if one else ''}")
-        if one and column.metric is not None:
+        if one and column.metric is not None and column not in one.left_out:
             right.append(len(headings))
             headings.append(f"{column.title}{sign}{arrow} {'measured' if one.data == 'real' else 'stand-in'}")
     rows: list[tuple[Line, ...]] = []
@@ -136,7 +138,7 @@ def _cells(table: Table, one: Measured | None, board: Board) -> Grid:
         for column in table.columns.values():
             if column.key in printed:
                 line.append(row.reported.get(column.key, ""))
-            if one and column.metric is not None:
+            if one and column.metric is not None and column not in one.left_out:
                 line.append(_cell(one, one.cell(row.label, column.key)))
         rows.append((*line, _remark(table, row.label, one)))
     about = f"{table.where}, {f'measured on {DATA[one.data]}, budget {one.budget}' if one else 'as printed'}"

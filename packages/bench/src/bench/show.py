@@ -54,7 +54,7 @@ def results(measured: Measured, *, wide: bool = True) -> Grid:
         heading = escape(texts.heading(column, measured.metric(column.key)))
         if any(column.key in row.reported for row in table.rows.values()):
             shown.add_column(f"{heading}\nprinted", justify="right")
-        if column.metric is not None:
+        if column.metric is not None and column not in measured.left_out:
             shown.add_column(f"{heading}\n{'measured' if real else 'stand-in'} [dim]\\[95 %][/dim]")
     shown.add_column("")
     for row in table.rows.values():
@@ -63,7 +63,7 @@ def results(measured: Measured, *, wide: bool = True) -> Grid:
             cell = measured.cell(row.label, column.key)
             if any(column.key in other.reported for other in table.rows.values()):
                 cells.append(Text(cell.reported, style="dim"))
-            if column.metric is not None:
+            if column.metric is not None and column not in measured.left_out:
                 places = texts.decimals(measured, column)
                 text = Text(texts.value(cell, places), style=_style(cell))
                 cells.append(text.append(between + texts.interval(cell, places), style="not bold dim"))
@@ -94,7 +94,7 @@ def claims(reports: tuple[ClaimReport, ...], measured: Measured) -> Grid:
     for report in reports:
         text = Text(report.claim.text + ("" if report.claim.claimed_by_paper else " (our claim)"))
         evidence = texts.evidence(report, measured)
-        details = "; ".join(part for part in (report.coverage, evidence) if part and report.tested)
+        details = "; ".join(part for part in (report.coverage, evidence) if part and (report.tested or report.left_out))
         if details:
             text.append(f"\n{details}", style="dim")
         verdict = Text(report.finding, style=COLOURS.get(report.finding, "dim"))
@@ -115,6 +115,8 @@ def footer(report: Report) -> list[str]:
         lines.append(f"trained on {', '.join(sorted({result.provenance.trained_on for result in found}))}")
         partial = sorted({result.provenance.partial for result in found} - {""})
         lines += [f"incomplete copy: {text}" for text in partial]
+    if measured.left_out:
+        lines.append(f"{texts.columns(measured)} (`--columns all` runs the whole table)")
     lines += texts.signatures(measured)
     lines.append("gain > 0: the row named first is better; p-values are Holm-adjusted over the table's comparisons")
     lines.append(f"{report.recorded} new lines in {report.file}" if report.recorded else "nothing new to record")
@@ -132,6 +134,7 @@ def document(report: Report) -> dict[str, Any]:
         "title": table.title,
         "data": measured.data,
         "budget": measured.budget,
+        "left_out": [column.key for column in measured.left_out],
         "columns": {
             key: {
                 "title": column.title,
@@ -181,11 +184,15 @@ def _cell(cell: Cell) -> dict[str, Any]:
 
 def plan(found: Preview) -> list[Grid | Text]:
     """A dry run."""
-    steps = grid("System", "Seed", "Split", "Model", "Predictions", "Time", "Memory", title="Runs")
+    # Columns are named where they tell runs apart: those of one row with other training or prediction.
+    apart = len({(step.row, step.seed, step.split) for step in found.steps}) < len(found.steps)
+    columns = ["Columns"] if apart else []
+    steps = grid("System", *columns, "Seed", "Split", "Model", "Predictions", "Time", "Memory", title="Runs")
     for step in found.steps:
         cached = step.predictions == "cached"
         steps.add_row(
             Text(step.row),
+            *([Text(", ".join(found.titles[key] for key in step.columns))] if apart else []),
             str(step.seed),
             step.split,
             step.model,
@@ -202,6 +209,11 @@ def plan(found: Preview) -> list[Grid | Text]:
     total = f"{todo} of {len(found.steps)} runs to do"
     if todo:
         total += f", time {_unknown(found.seconds, duration)}, peak memory {_unknown(found.memory_mib, _memory)}"
+    if found.left_out:
+        total += (
+            f"\nColumns {', '.join(found.titles.values())}; left out at {found.budget}: "
+            f"{', '.join(found.left_out.values())} (`--columns all` runs the whole table)"
+        )
     return [steps, data, Text(total)]
 
 

@@ -36,10 +36,24 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """Numbers of at least `low` and below `high`, by their size whatever their sign if `absolute`."""
+
+    low: float
+    high: float
+    absolute: bool = False
+
+
+Where = tuple[tuple[str, tuple[int, ...] | Interval], ...]
+"""Names of numbers in the target, and for each the values, or the interval, that belong to a part."""
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
     """Test samples; `counts` is how many a complete copy has, `box` what tells a method where the object is.
 
-    With `part_of`, the samples of that split for which every target[name] of `where` is one of the values.
+    With `part_of`, the samples of that split for which every target[name] of `where` is one of the values, or in the
+    interval.
     """
 
     name: str
@@ -48,7 +62,7 @@ class Split:
     box: str
     note: str
     part_of: str = ""
-    where: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    where: Where = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +184,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class BudgetChange:
-    """What a table changes in a budget: default number of seeds, and options added to every row's."""
+    """What a table changes in a budget.
+
+    Attributes:
+        seeds: default number.
+        options: added to every row's.
+        columns: those that are filled unless others are asked for; None: all.
+    """
 
     seeds: int = 1
     options: Options = field(default_factory=dict)
+    columns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +225,15 @@ class Table:
 
     def budget(self, name: str) -> BudgetChange:
         return self.budgets.get(name, BudgetChange())
+
+    def left_out(self, budget: str) -> tuple[Column, ...]:
+        """Measurable columns that the budget does not fill by itself."""
+        filled = self.budget(budget).columns
+        return tuple(
+            column
+            for key, column in self.columns.items()
+            if filled is not None and column.metric is not None and key not in filled
+        )
 
     def fills(self, row: Row, column: Column) -> bool:
         """Whether the row has, or could have, a value in the column."""

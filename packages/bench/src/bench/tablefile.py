@@ -60,7 +60,7 @@ def read_table(file: Path, protocol: Benchmark) -> Table:
         claims=tuple(_claim(keys, columns, rows, printed or tuple(columns)) for keys in top.rows("claims")),
         notes=top.texts("notes", ()),
         train=read_train(top),
-        budgets={name: _budget(keys) for name, keys in top.each("budgets", {})},
+        budgets={name: _budget(keys, columns) for name, keys in top.each("budgets", {})},
         figure=Figure(figure.text("x"), figure.get("log", bool, False)) if figure else None,
         file=file,
     )
@@ -72,10 +72,17 @@ def read_table(file: Path, protocol: Benchmark) -> Table:
     return table
 
 
-def _budget(keys: Keys) -> BudgetChange:
-    change = BudgetChange(keys.get("seeds", int, 1), keys.options("options"))
+def _budget(keys: Keys, columns: Mapping[str, Column]) -> BudgetChange:
+    filled = keys.texts("columns") if "columns" in keys.table else None
+    change = BudgetChange(keys.get("seeds", int, 1), keys.options("options"), filled)
     if change.seeds < 1:
         raise keys.error(f"expected at least one seed, got {change.seeds}", "seeds")
+    if filled == ():
+        raise keys.error("a budget fills at least one column", "columns")
+    for column in filled or ():
+        _known(keys, "columns", column, columns, "column")
+        if columns[column].metric is None:
+            raise keys.error(f"nothing measures the column {column!r}", "columns")
     keys.done()
     return change
 

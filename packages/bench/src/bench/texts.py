@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
 from bench.document import Badge, Emphasis, Line, Value
@@ -106,6 +107,19 @@ def evidence(report: ClaimReport, measured: Measured) -> str:
         f"{place(weakest, measured)}: {weakest.better} vs {weakest.worse} {gain(weakest, places)}, {p_value(weakest)}, "
         f"n = {weakest.n}, seeds {number_of_seeds}"
     )
+
+
+def columns(measured: Measured) -> str:
+    """``Columns 5%, 20%; left out at quick: 10%``; empty where the budget leaves no column out."""
+    missing = measured.left_out
+    if not missing:
+        return ""
+    filled = [one for one in measured.table.columns.values() if one.metric is not None and one not in missing]
+    return f"Columns {titles(filled)}; left out at {measured.budget}: {titles(missing)}"
+
+
+def titles(columns: Iterable[Column]) -> str:
+    return ", ".join(column.title for column in columns)
 
 
 def signatures(measured: Measured) -> list[str]:

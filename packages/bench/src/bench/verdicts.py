@@ -44,11 +44,17 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class ClaimReport:
-    """A claim with its comparisons; `finding` speaks of those that could be tested."""
+    """A claim with its comparisons; `finding` speaks of those that could be tested.
+
+    `inside` and `left_out` are titles of columns, where the budget leaves some of the claim's out: those of the tested
+    comparisons, and those without results.
+    """
 
     claim: Claim
     finding: Finding
     comparisons: tuple[Comparison, ...]
+    inside: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def tested(self) -> tuple[Comparison, ...]:
@@ -56,9 +62,13 @@ class ClaimReport:
 
     @property
     def coverage(self) -> str:
-        """``"3 of 14 comparisons tested"``; empty for a claim without comparisons."""
+        """``"3 of 14 comparisons tested"``, and in which columns where the budget leaves some out; empty for a claim
+        without comparisons."""
         total = len(self.comparisons)
-        return f"{len(self.tested)} of {total} comparison{'s' * (total != 1)} tested" if total else ""
+        text = f"{len(self.tested)} of {total} comparison{'s' * (total != 1)} tested" if total else ""
+        if self.inside:
+            text += f", in {', '.join(self.inside)}"
+        return f"{text} (the budget leaves out {', '.join(self.left_out)})" if self.left_out else text
 
     @property
     def weakest(self) -> Comparison | None:
@@ -78,8 +88,17 @@ def judge(measured: Measured) -> tuple[ClaimReport, ...]:
     reports = []
     for claim, keys in zip(measured.table.claims, wanted, strict=True):
         found = tuple(_comparison(measured, key, tests.get(key), adjusted.get(key)) for key in keys)
-        reports.append(ClaimReport(claim, _finding(found), found))
+        reports.append(ClaimReport(claim, _finding(found), found, *_scope(measured, found)))
     return tuple(reports)
+
+
+def _scope(measured: Measured, found: Sequence[Comparison]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(columns of the tested comparisons, columns of others that the budget leaves out); empty if it leaves none."""
+    columns = measured.table.columns
+    named = {key for one in found for key in (one.column, one.against)}
+    inside = {key for one in found if one.p_value is not None for key in (one.column, one.against)}
+    out = tuple(column.title for column in measured.left_out if column.key in named)
+    return tuple(columns[key].title for key in columns if out and key in inside), out
 
 
 def _comparisons(measured: Measured, claim: Claim) -> Iterator[Key]:

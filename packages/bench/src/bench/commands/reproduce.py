@@ -42,6 +42,10 @@ def reproduce(
         int | None, typer.Option(min=1, help="Trainings per row. [default: the table's, mostly 1]")
     ] = None,
     rows: Annotated[list[str] | None, typer.Option("--rows", help="Only this row; may be given several times.")] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--columns", help="Only this column; may be given several times; `all`: whatever the budget."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be run, what is cached, and how long it takes.")
     ] = False,
@@ -83,6 +87,7 @@ def reproduce(
         budget=budget_of(budget.value),
         seeds=seeds,
         rows=tuple(rows or ()),
+        columns=tuple(columns or ()),
         jobs=jobs,
         record=not no_record,
     )
