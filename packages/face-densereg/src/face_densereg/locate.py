@@ -1,4 +1,4 @@
-"""Find the face in an image of any size with the network's own foreground.
+"""Find the face, or all faces, in an image of any size with the network's own foreground.
 
 Axis letters: H rows and W columns of the image, S side of the square crop that the network was trained on.
 
@@ -9,7 +9,7 @@ foreground is as large as in training gives the crop.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -22,6 +22,14 @@ SCALES = (1.0, 1.5, 2.25, 3.4, 5.0, 6.25)
 
 MULTIPLE = 64
 """Image sides are padded to this multiple: the product of the trunks' down-samplings."""
+
+MOST_FACES = 20
+LEAST_QUALITY = 0.6
+"""Of a second face: of the product of a component's mean probability and its closeness in size, at most 1. A face has
+more than 0.9 of either at the level that suits it best."""
+
+APART = 0.6
+"""Smallest distance of two faces, from middle to middle, in sizes of the larger one."""
 
 Foreground = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """(H, W, 3) uint8 RGB -> (H, W) probability of face."""
@@ -67,8 +75,44 @@ def find_face(image: NDArray[np.uint8], side: int, expected: float, foreground: 
     Of all pyramid levels' connected foreground components, the one with the best product of mean probability and
     closeness in size (Gaussian in the logarithm of size over expected size) is taken.
     """
+    found = candidates(image, side, expected, foreground)
+    if not found:
+        return None
+    best = max(found, key=lambda candidate: candidate.quality)
+    return cut(image, best.centre, best.zoom, side)
+
+
+def find_faces(
+    image: NDArray[np.uint8], side: int, expected: float, foreground: Foreground, *, most: int = MOST_FACES
+) -> list[Crop]:
+    """Crops of several faces, best first, at most `most`; arguments as of `find_face`, whose answer is the first.
+
+    Components are taken in the order of their quality, down to `LEAST_QUALITY`; one whose middle lies within another
+    face that is taken, or the other way round, shows the same face at another level of the pyramid. So faces must be
+    nearly a face's size apart, from middle to middle.
+    """
+    kept: list[Candidate] = []
+    for candidate in sorted(candidates(image, side, expected, foreground), key=lambda candidate: -candidate.quality):
+        if len(kept) == most or (kept and candidate.quality < LEAST_QUALITY):
+            break
+        if all(apart(candidate, other, expected) for other in kept):
+            kept.append(candidate)
+    return [cut(image, candidate.centre, candidate.zoom, side) for candidate in kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A foreground component of a level: its quality, its middle (x, y) px of the image, and crop px in an image px."""
+
+    quality: float
+    centre: tuple[float, float]
+    zoom: float
+
+
+def candidates(image: NDArray[np.uint8], side: int, expected: float, foreground: Foreground) -> list[Candidate]:
+    """Every foreground component of every level of the pyramid; arguments as of `find_face`."""
     height, width = image.shape[:2]
-    best: tuple[float, tuple[float, float], float] | None = None
+    found = []
     for scale in SCALES:
         zoom = scale * side / max(height, width)
         if zoom * max(height, width) > max(LARGEST_SIDE, side):
@@ -79,14 +123,45 @@ def find_face(image: NDArray[np.uint8], side: int, expected: float, foreground: 
         for component in range(1, count):
             size = float(np.sqrt(stats[component, cv2.CC_STAT_AREA]))
             certainty = float(probability[labels == component].mean())
-            quality = certainty * np.exp(-0.5 * (np.log(size / expected) / 0.5) ** 2)
-            if best is None or quality > best[0]:
-                centre = (centres[component] + 0.5) / zoom - 0.5
-                best = quality, (float(centre[0]), float(centre[1])), expected / size * zoom
-    if best is None:
-        return None
-    _, (x, y), zoom = best
-    to_image = np.array([[1 / zoom, 0, x - (side - 1) / 2 / zoom], [0, 1 / zoom, y - (side - 1) / 2 / zoom]])
+            quality = certainty * float(np.exp(-0.5 * (np.log(size / expected) / 0.5) ** 2))
+            x, y = (centres[component] + 0.5) / zoom - 0.5
+            found.append(Candidate(quality, (float(x), float(y)), expected / size * zoom))
+    return found
+
+
+def apart(one: Candidate, other: Candidate, expected: float) -> bool:
+    """Whether neither candidate's middle lies within `APART` times the other's size of its own middle."""
+    reach = APART * expected / min(one.zoom, other.zoom)
+    return bool(np.hypot(one.centre[0] - other.centre[0], one.centre[1] - other.centre[1]) > reach)
+
+
+def territories(crops: Sequence[Crop]) -> list[NDArray[np.bool_]]:
+    """(S, S) for each crop: the pixels that are nearer to its own middle than to that of another crop.
+
+    Distances count in sides of the respective crop, so that a large face reaches further than a small one beside it.
+    """
+    spots = [(crop.points_to_image(_middle(crop))[0], float(crop.to_image[0, 0])) for crop in crops]
+    masks = []
+    for crop, (own, unit) in zip(crops, spots, strict=True):
+        height, width = crop.image.shape[:2]
+        x, y = np.meshgrid(np.arange(width), np.arange(height))
+        places = crop.points_to_image(np.stack([x, y], -1).reshape(-1, 2).astype(np.float64)).reshape(height, width, 2)
+        far = np.linalg.norm(places - own, axis=-1) / unit
+        nearest = [np.linalg.norm(places - other, axis=-1) / side for other, side in spots]
+        masks.append(np.asarray(far <= np.min(nearest, axis=0)))
+    return masks
+
+
+def _middle(crop: Crop) -> NDArray[np.float64]:
+    height, width = crop.image.shape[:2]
+    return np.array([[(width - 1) / 2, (height - 1) / 2]])
+
+
+def cut(image: NDArray[np.uint8], centre: tuple[float, float], zoom: float, side: int) -> Crop:
+    """The square of `side` crop px around `centre` (x, y) px of the image, `zoom` crop px in one of the image."""
+    height, width = image.shape[:2]
+    (x, y), reach = centre, (side - 1) / 2 / zoom
+    to_image = np.array([[1 / zoom, 0, x - reach], [0, 1 / zoom, y - reach]])
     # Shrink with area averaging first: a bilinear warp that skips pixels aliases.
     shrink = min(1.0, zoom)
     small = resize(image, shrink)
