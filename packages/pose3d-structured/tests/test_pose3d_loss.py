@@ -133,6 +133,28 @@ def test_a_truth_that_wins_by_the_margin_costs_nothing():
     torch.testing.assert_close(loss, error / 20, msg="only the truth's own residuals are left")
 
 
+def test_neighbours_of_the_truth_are_no_violations():
+    """With voxels whose residuals all lead to the truth, it is right to prefer any of them."""
+    scores, positions, offsets, stiffness, pairs, truth = model(4, STAR, images=1, require=False)
+    volume = Volume(8, 8, 8)
+    truth = 0.2 + 0.6 * truth
+    near = volume.near(truth, 1.5)
+    assert near.flatten(2).sum(2).min() > 8
+    scores = torch.where(near, 50.0 + torch.rand(near.shape, dtype=scores.dtype), 0.0)
+    positions = truth[..., None, None, None].expand(*truth.shape, *volume.shape)
+    strict = structured_loss(scores, positions, offsets, stiffness, pairs, truth)
+    assert strict > 0
+    assert structured_loss(scores, positions, offsets, stiffness, pairs, truth, near=1.5) == 0
+
+
+def test_near_voxels_by_their_centres():
+    volume, places = Volume(3, 4, 5), torch.rand(7, 3, dtype=torch.float64)
+    sides = torch.tensor([5.0, 4.0, 3.0], dtype=torch.float64)
+    away = (volume.centres().double() - places[..., None, None, None]) * sides[:, None, None, None]
+    assert torch.equal(volume.near(places, 1.5), away.square().sum(1) <= 1.5**2)
+    assert not volume.near(torch.tensor([0.5, 0.5, torch.nan]), 9.0).any()
+
+
 def test_descent_makes_the_truth_win():
     scores, positions, offsets, stiffness, pairs, truth = model(2, RING, images=1, require=False)
     parameters = [scores.requires_grad_(), offsets.requires_grad_()]

@@ -8,6 +8,7 @@ DATASETS: dict[str, LazyFactory] = {
     "blocks": LazyFactory("data_synth.figures.dataset:blocks_set"),
     "h36m": LazyFactory("data_synth.bodies.dataset:stand_in_h36m"),
     "h36m-2d": LazyFactory("data_synth.bodies.dataset_2d:stand_in_h36m_2d"),
+    "h36m-mixed": LazyFactory("data_synth.bodies.mixed:stand_in_h36m_mixed"),
     "hgr1": LazyFactory("data_synth.hands.dataset:hgr1"),
     "multipie": LazyFactory("data_synth.emotions.dataset:multipie"),
     "shapes": LazyFactory("data_synth.figures.dataset:shapes_set"),

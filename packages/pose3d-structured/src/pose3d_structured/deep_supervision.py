@@ -12,9 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core_eval import InputError
-from core_quantreg import bin_centres
 from pose3d_structured.network import PoseMaps
 from pose3d_structured.volume import Volume
+
+NEAR = 1.5
+"""How near to a joint a voxel, or a pixel of the maps, is its own, in voxels; the thesis prints no number."""
 
 
 class DeepSupervision(NamedTuple):
@@ -34,7 +36,7 @@ class DeepSupervision(NamedTuple):
     offsets: Tensor
 
 
-def deep_supervision(maps: PoseMaps, truth: Tensor, *, near: float = 1.5) -> DeepSupervision:
+def deep_supervision(maps: PoseMaps, truth: Tensor, *, near: float = NEAR) -> DeepSupervision:
     """The losses of the annotated joints alone; a mean over those, zero where none is active.
 
     Args:
@@ -56,14 +58,9 @@ def deep_supervision(maps: PoseMaps, truth: Tensor, *, near: float = 1.5) -> Dee
     truth = truth.to(maps.unary.dtype)
     flat = ~torch.isnan(truth[..., :2]).any(-1)
     solid = flat & ~torch.isnan(truth[..., 2])
-    # NaN compares as false: what is not annotated is near nothing.
-    along = [
-        ((truth[..., axis, None] - bin_centres(side, device=truth.device).to(truth.dtype)) * side).square()
-        for axis, side in enumerate((volume.width, volume.height, volume.depth))
-    ]
-    close_2d = along[1][..., :, None] + along[0][..., None, :] <= near**2
-    x, y, z = along[0][..., None, None, :], along[1][..., None, :, None], along[2][..., :, None, None]
-    close = x + y + z <= near**2
+    columns, rows, _ = volume.squares(truth)
+    close_2d = rows[..., :, None] + columns[..., None, :] <= near**2  # false where NaN
+    close = volume.near(truth, near)
 
     voxels = _mean_where(_cross_entropy(maps.unary, close).flatten(2).sum(2), solid)
     detection = _mean_where(_cross_entropy(maps.detection, close_2d).flatten(2).sum(2), flat)

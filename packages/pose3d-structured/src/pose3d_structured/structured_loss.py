@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from core_eval import InputError
@@ -53,13 +54,15 @@ def structured_loss(
     *,
     count: int = VIOLATIONS,
     margin: float = 1.0,
+    near: float = 0.0,
     workers: int = 1,
 ) -> Tensor:
     """Mean slack max(S(pose) + margin * Delta(truth, pose) - S(truth), 0) of the K most violated poses of each image.
 
     The poses are found by loss-augmented inference: Delta, the mean distance of the joints, is a sum over joints and so
     belongs to the unary terms. They are then scored again in a way that autograd follows: the sub-gradients.
-    A true joint is the candidate of the voxel that holds it.
+    A true joint is the best candidate among those that deep supervision calls right: the voxel that holds it and those
+    nearby, which residuals move to the same place. Were it the first alone, all the others would be violations.
 
     Args:
         scores: (N, J, D, H, W).
@@ -70,6 +73,7 @@ def structured_loss(
         truth: (N, J, 3) in volume coordinates; images with a joint that is not known in 3D do not count.
         count: K.
         margin: weight of Delta, which is in volume coordinates; the paper prints no unit.
+        near: voxels whose centres are within this many voxels of a joint are right, too.
         workers: threads that search, an image each.
 
     Returns:
@@ -95,7 +99,8 @@ def structured_loss(
     for n, violating in zip(counting, found_poses, strict=True):
         goal = truth[n].to(positions.dtype)
         poses = torch.from_numpy(violating).to(scores.device)
-        right = volume.encode(goal)[0][None]
+        own = F.one_hot(volume.encode(goal)[0], scores[n, 0].numel()).bool()
+        right = torch.where(own | volume.near(goal, near).flatten(1), scores[n].flatten(1), -torch.inf).argmax(1)[None]
         unary, places = scores[n].flatten(1), positions[n].flatten(2)
         valued = pose_scores(unary, places, offsets[n], stiffness, pairs, torch.cat([right, poses]))
         found = places.movedim(1, 2)[torch.arange(len(goal), device=poses.device), poses]

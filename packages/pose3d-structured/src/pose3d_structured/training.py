@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from core_eval import InputError
 from core_train import Muon, adamw, predict_batches
-from pose3d_structured.deep_supervision import deep_supervision
+from pose3d_structured.deep_supervision import NEAR, deep_supervision
 from pose3d_structured.energy import Integers
 from pose3d_structured.images import PoseSource
 from pose3d_structured.network import PoseMaps, StructuredPoseNet
@@ -60,7 +60,7 @@ class PoseTraining(LightningModule):
         with torch.autocast(batch["image"].device.type, enabled=False):
             loss = deep_supervision(maps, batch["pose"]).total
             if self.edges is not None and len(self.edges):
-                loss = loss + structured_loss(
+                slack = structured_loss(
                     maps.unary,
                     maps.positions,
                     maps.edge_offsets(self.edges),
@@ -68,8 +68,11 @@ class PoseTraining(LightningModule):
                     self.edges,
                     batch["pose"],
                     count=self.violations,
+                    near=NEAR,
                     workers=self.workers,
                 )
+                # A score adds up over the joints, the other losses are of one joint.
+                loss = loss + slack / maps.joints
         return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

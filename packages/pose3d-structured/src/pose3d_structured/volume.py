@@ -39,6 +39,23 @@ class Volume:
         z, y, x = torch.meshgrid(*(bin_centres(side, device=device) for side in self.shape), indexing="ij")
         return torch.stack([x, y, z])
 
+    def squares(self, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Squared distances of positions (..., 3) from the voxels' centres along each axis, in voxels.
+
+        Returns: along x (..., W), y (..., H), z (..., D); NaN where the coordinate is.
+        """
+        x, y, z = (
+            ((positions[..., axis, None] - bin_centres(side, device=positions.device).to(positions.dtype)) * side) ** 2
+            for axis, side in enumerate((self.width, self.height, self.depth))
+        )
+        return x, y, z
+
+    def near(self, positions: Tensor, radius: float) -> Tensor:
+        """Bool (..., D, H, W): voxels whose centre is within `radius` voxels of a position (..., 3)."""
+        x, y, z = self.squares(positions)
+        # NaN compares as false: what is not known is near nothing.
+        return x[..., None, None, :] + y[..., None, :, None] + z[..., :, None, None] <= radius**2
+
     def encode(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """The voxel that holds each position, and the residual from that voxel's centre.
 
