@@ -9,12 +9,13 @@ from __future__ import annotations
 import shutil
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from bench import registry, samples, usage
+from bench import registry, samples, speeds, usage
 from bench.cache import Cache, Keys
 from bench.files import full_disk, locked, new_folder, read_json, write_json
 from bench.jobs import Job, Outcome, data_of, kept_arrays, keys_of, metrics_beside, metrics_of, split_of
@@ -63,6 +64,7 @@ def _execute(job: Job, say: Say) -> Outcome:
         if record is None:
             raise InputError("the record of the predictions is damaged; delete it and run again", file=file)
         scored, failures = _scored(job, keys, store, metrics, record)
+        timed = speeds.parse(record["speeds"], file) if record.get("speeds") else None
     now = datetime.now(UTC).isoformat(timespec="seconds")
     results = []
     for column, name in job.metrics.items():
@@ -75,7 +77,7 @@ def _execute(job: Job, say: Say) -> Outcome:
         results.append(
             _result(job, column, metrics[name], value if finite else None, len(scored.ids), error, now, provenance)
         )
-    return Outcome(run, tuple(results), scored, cached, cost.seconds)
+    return Outcome(run, tuple(results), scored, cached, cost.seconds, speeds=timed)
 
 
 def _train(job: Job, keys: Keys, store: Cache, say: Say) -> tuple[Method, dict[str, Any]]:
@@ -145,6 +147,7 @@ def _predict(job: Job, keys: Keys, store: Cache, say: Say) -> None:
             raise InputError(f"{run.method} answered {count} of {len(split)} samples")
         stacked = {name: _stack(name, values, ids) for name, values in columns.items() if values}
         sha = save_predictions(file, Predictions.of(ids, stacked))
+    timed = speeds.measure(method, split, run.predict)
     write_json(
         file.with_suffix(".json"),
         {
@@ -157,6 +160,7 @@ def _predict(job: Job, keys: Keys, store: Cache, say: Say) -> None:
             "commit": job.place.commit,
             "dirty": job.place.dirty,
             "versions": usage.versions(run.package),
+            "speeds": asdict(timed) if timed else None,
         },
     )
 

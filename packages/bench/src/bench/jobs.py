@@ -16,6 +16,7 @@ from bench.parts import Part, Parted, parts_of, whole
 from bench.plan import Run
 from bench.samples import Samples
 from bench.spec import Benchmark, MetricChoice, Table
+from bench.speeds import Speeds
 from core_eval import Dataset, Metric, Result, Sample
 
 
@@ -41,6 +42,7 @@ class Outcome:
     seconds: float
     bad_input: bool = False
     traceback: str = ""
+    speeds: Speeds | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import jobs as work
-from bench import registry, samples, splits, usage
+from bench import registry, samples, speeds, splits, usage
 from bench.cache import Cache, default_root
 from bench.execute import execute
 from bench.files import full_disk
@@ -149,6 +149,11 @@ def record(store: Store, outcome: Outcome, place: Place) -> int:
     """Keep an outcome, its per-sample values first, so that no line ever lacks them; the number of new lines."""
     run = outcome.run
     names = {result.provenance.run for result in outcome.results} - {""}
+    if outcome.speeds is not None:
+        for predictions in {result.provenance.predictions for result in outcome.results}:
+            target = store.speeds(run.benchmark, predictions)
+            if not target.exists():
+                speeds.write(target, outcome.speeds)
     for name in names:
         target = store.samples(run.benchmark, name)
         if outcome.samples is not None and not target.exists():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from bench import gallery, plots, texts
+from bench import gallery, plots, speeds, texts
 from bench.document import (
     Block,
     Bullets,
@@ -63,7 +63,9 @@ def _measured(board: Board, one: Measured) -> list[Block]:
         blocks.append(Paragraph("Rendered stand-ins: to be compared with each other, not with the printed numbers."))
     if one.left_out:
         blocks.append(Paragraph(f"{texts.columns(one)}."))
-    blocks += [_cells(one.table, one, board), Paragraph(_cost(one)), Paragraph(_signatures(one))]
+    blocks += [_cells(one.table, one, board), Paragraph(_cost(one))]
+    blocks += [Paragraph(f"{line}.") for line in speeds.lines(_speeds(board, one))]
+    blocks.append(Paragraph(_signatures(one)))
     blocks += [Picture(f"{key}/{plot.name}.svg", plot.about) for plot in plots.plots(one)]
     blocks += _samples(board, one)
     reports = board.claims[one.table.id, one.data, one.budget]
@@ -178,6 +180,14 @@ def _cost(one: Measured) -> Line:
     ]
     incomplete: list[Line] = [(Strong("Incomplete copy"), f": {words}.") for words in partial]
     return join([join([join(parts, "; "), "."], ""), *incomplete], " ")
+
+
+def _speeds(board: Board, one: Measured) -> Iterator[tuple[str, speeds.Speeds]]:
+    """What is kept of each row's speeds, once for all that was scored on the same predictions."""
+    for row, predictions in dict.fromkeys((result.row, result.provenance.predictions) for result in one.results):
+        found = speeds.read(board.store.speeds(board.benchmark.key, predictions))
+        if found is not None:
+            yield row, found
 
 
 def _signatures(one: Measured) -> Line:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
-from bench import texts
+from bench import speeds, texts
 from bench.console import grid
 from bench.dryrun import Preview
 from bench.report import Cell, Measured, unit
@@ -117,6 +117,7 @@ def footer(report: Report) -> list[str]:
         lines += [f"incomplete copy: {text}" for text in partial]
     if measured.left_out:
         lines.append(f"{texts.columns(measured)} (`--columns all` runs the whole table)")
+    lines += speeds.lines((outcome.run.row, outcome.speeds) for outcome in report.outcomes if outcome.speeds)
     lines += texts.signatures(measured)
     lines.append("gain > 0: the row named first is better; p-values are Holm-adjusted over the table's comparisons")
     lines.append(f"{report.recorded} new lines in {report.file}" if report.recorded else "nothing new to record")

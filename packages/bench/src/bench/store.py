@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.files import full_disk
+from bench.naming import KEY_LENGTH
 from bench.reading import nearest
 from core_eval import InputError, Result
 
@@ -17,7 +18,8 @@ REPAIR = "`bench doctor --repair` moves it aside"
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The folder ``results/``: ``<benchmark>/<table>.jsonl`` and ``<benchmark>/samples/<run>.npz``.
+    """The folder ``results/``: ``<benchmark>/<table>.jsonl`` and ``<benchmark>/samples/<run>.npz``, of a method that
+    tells how fast it is also ``<benchmark>/speeds/<predictions>.json``.
 
     Predictions that were submitted are in ``<benchmark>/predictions/<hash>.npz``.
     """
@@ -29,6 +31,10 @@ class Store:
 
     def samples(self, benchmark: str, run: str) -> Path:
         return self.root / benchmark / "samples" / f"{run}.npz"
+
+    def speeds(self, benchmark: str, predictions: str) -> Path:
+        """Of the method that made the predictions of this SHA-256, while it made them."""
+        return self.root / benchmark / "speeds" / f"{predictions[:KEY_LENGTH]}.json"
 
     def files(self) -> list[Path]:
         return sorted(self.root.glob("*/*.jsonl"))
