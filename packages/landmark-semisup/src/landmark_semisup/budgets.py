@@ -92,9 +92,9 @@ PLANS = {
 
 CHANGES: dict[tuple[str, str], dict[str, Any]] = {
     ("shapes", "quick"): {"steps": 4000, "check": 250},
-    ("hgr1", "quick"): {"steps": 400, "check": 50},
-    ("multipie", "quick"): {"steps": 250, "batch": 8, "check": 50, "valid": 160},
-    ("300w", "quick"): {"steps": 200, "batch": 8, "others": 4, "check": 50, "valid": 160},
+    ("hgr1", "quick"): {"steps": 800, "check": 100},
+    ("multipie", "quick"): {"steps": 300, "batch": 8, "check": 50, "valid": 160},
+    ("300w", "quick"): {"steps": 300, "batch": 8, "others": 4, "check": 50, "valid": 160},
 }
 """What a task changes in the plan of a budget: reading 25 or 68 maps costs more than making the 5 of Blocks, and Shapes
 is one small network that has to find its landmarks by itself."""
