@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import leaderboard, plots, rank, workspace
+from bench import leaderboard, plots, rank, texts, workspace
 
 
 @pytest.fixture
@@ -107,6 +107,33 @@ def test_what_was_measured_otherwise_is_never_in_the_same_ranking(measured, chan
         ["Good"],
         ["Good, half"],
     ]
+
+
+def test_systems_that_were_trained_under_other_conditions_are_ranked_apart(checkout, bench) -> None:
+    """Columns that share an option in training share a list, whatever table and split they stand in."""
+    checkout.edit(
+        "[columns.fps]",
+        '[columns.p5]\ntitle = "Full 5%"\nmetric = "failure@0.10"\noptions = { noise = 4.0 }\n'
+        '[columns.p5-auc]\ntitle = "AUC 5%"\nmetric = "ced-auc@0.10"\noptions = { noise = 4.0 }\n'
+        '[columns.p20]\ntitle = "20%"\nmetric = "failure@0.10"\noptions = { noise = 3.0 }\n[columns.fps]',
+    )
+    assert bench("reproduce", "toy-table").code == 0
+    assert bench("leaderboard").code == 0
+    board = leaderboard.load(workspace.find(), "toy")
+    lists = {one.training: one for one in board.rankings}
+    assert {key: sorted(one.entries["row"]) for key, one in lists.items()} == {
+        "{}": ["Bad"],
+        '{"noise":2.0}': ["Good", "Good, half"],
+        '{"noise":3.0}': ["Good", "Good, half"],
+        '{"noise":4.0}': ["Good", "Good, half"],
+    }, "what a row is given is as good as what its column gives it"
+    assert lists['{"noise":4.0}'].metrics == ("ced-auc@0.10", "failure@0.10")
+    assert list(lists['{"noise":4.0}'].entries["row"]) == ["Good, half", "Good"]
+    text = page(checkout)
+    assert "### On stand-in data, by failure@0.10, noise = 3.0" in text
+    assert "### On stand-in data, by failure@0.10\n" in text
+    assert " · " not in text.split("## Protocol")[0], "the title says it"
+    assert texts.conditions({"fraction": 0.05, "bins": 10}) == ["bins = 10", "5% annotated"]
 
 
 def test_budgets_are_shown_apart_and_smoke_is_not_published(measured, bench) -> None:

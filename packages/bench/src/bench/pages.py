@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -101,7 +102,7 @@ def _ranking(board: Board, one: rank.Ranking, words: str) -> list[Block]:
     ]
     if one.partial:
         about.append((Strong("incomplete copy"), f": {one.partial}"))
-    title = f"On {words}, by {one.by}"
+    title = ", ".join([f"On {words}", f"by {one.by}", *texts.conditions(json.loads(one.training))])
     return [
         Heading(3, title),
         Paragraph(join(about, "; ")),

@@ -1,7 +1,8 @@
 """Rankings: which results may stand in one list, and in which order.
 
 Two results share a list only if they agree in kind of data, split, fingerprint and completeness of the samples, source
-of boxes, and declaration of training data; a column holds one signature.
+of boxes, declaration of training data, and training condition; a column holds one signature. Training conditions are
+the options that columns give to methods, such as the share of the training samples that are annotated.
 """
 
 from __future__ import annotations
@@ -11,17 +12,22 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.naming import canonical
+from bench.plan import options_of
 from bench.report import Measured
 from bench.spec import Benchmark
 from core_eval import Metric
 
-GROUP = ["data", "split", "fingerprint", "partial", "box", "trained_on"]
+GROUP = ["data", "split", "fingerprint", "partial", "box", "trained_on", "training"]
 ENTRY = ["table", "row", "condition", "budget", "seeds", "n"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """One list. `entries` has a row per system: ``rank``, the columns of ENTRY, ``value X``, ``low X``, ``high X``."""
+    """One list. `entries` has a row per system: ``rank``, the columns of ENTRY, ``value X``, ``low X``, ``high X``.
+
+    `training` is the training condition as JSON, ``{}`` for systems that are trained in their own way.
+    """
 
     data: str
     split: str
@@ -29,6 +35,7 @@ class Ranking:
     partial: str
     box: str
     trained_on: str
+    training: str
     by: str
     metrics: tuple[str, ...]
     entries: pd.DataFrame
@@ -36,12 +43,15 @@ class Ranking:
 
 def frame(measured: Iterable[Measured]) -> pd.DataFrame:
     """One row per measured cell."""
+    tables = list(measured)
+    conditions = {name for one in tables for column in one.table.columns.values() for name in column.options}
     records = []
-    for one in measured:
+    for one in tables:
         for (row, column), cell in one.cells.items():
             if cell.status != "measured":
                 continue
             spec, first = one.table.columns[column], cell.results[0]
+            options, _ = options_of(one.table, one.table.rows[row], spec, one.budget)
             records.append(
                 {
                     "data": one.data,
@@ -50,9 +60,10 @@ def frame(measured: Iterable[Measured]) -> pd.DataFrame:
                     "partial": first.provenance.partial,
                     "box": one.benchmark.splits[first.split].box,
                     "trained_on": first.provenance.trained_on,
+                    "training": canonical({name: options[name] for name in conditions & options.keys()}),
                     "table": one.table.id,
                     "row": row,
-                    "condition": spec.title if spec.options or spec.predict else "",
+                    "condition": spec.title if spec.predict else "",
                     "budget": one.budget,
                     "seeds": cell.seeds,
                     "n": cell.n,

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from bench.document import Badge, Emphasis, Line, Value
 from bench.report import Cell, Measured, unit
-from bench.spec import Claim, Column, Row
+from bench.spec import Claim, Column, Options, Row
 from bench.verdicts import ClaimReport, Comparison
 from core_eval import Metric
 
@@ -116,6 +116,14 @@ def columns(measured: Measured) -> str:
         return ""
     filled = [one for one in measured.table.columns.values() if one.metric is not None and one not in missing]
     return f"Columns {titles(filled)}; left out at {measured.budget}: {titles(missing)}"
+
+
+def conditions(options: Options) -> list[str]:
+    """Training conditions in words: ``5% annotated``, as columns with an option ``fraction`` mean it; ``bins = 10``."""
+    return [
+        f"{100 * value:g}% annotated" if name == "fraction" else f"{name} = {value}"
+        for name, value in sorted(options.items())
+    ]
 
 
 def titles(columns: Iterable[Column]) -> str:
