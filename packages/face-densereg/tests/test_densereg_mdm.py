@@ -10,7 +10,7 @@ from core_eval import InputError, Sample
 from face_densereg.aam.features import sample_patches as sample_patches_compiled
 from face_densereg.aligned import frame_of
 from face_densereg.mdm import training
-from face_densereg.mdm.network import MnemonicDescent, PatchNet, sample_patches
+from face_densereg.mdm.network import MOVE, MnemonicDescent, PatchNet, sample_patches
 from face_densereg.mdm.plans import PLANS, plan
 from face_densereg.mdm.starts import Starts, box_start, near_start
 from face_densereg.shape_model import fit_shape_model
@@ -84,7 +84,7 @@ def test_untrained_network_stays_at_the_start():
 def test_gradient_of_the_last_shape_flows_through_moves_and_memory_but_not_through_the_places():
     torch.manual_seed(0)
     net = MnemonicDescent(5, replace(PLAN, steps=3))
-    torch.nn.init.normal_(net.move.weight, std=0.1)
+    torch.nn.init.normal_(net.move.weight, std=0.1 / MOVE)
     states = []
 
     def keep(_, inputs):
@@ -96,7 +96,7 @@ def test_gradient_of_the_last_shape_flows_through_moves_and_memory_but_not_throu
     start = (torch.rand(2, 5, 2) * 30).requires_grad_()
     net(images, start)[-1].sum().backward()
     torch.testing.assert_close(start.grad, torch.ones_like(start))
-    direct = net.move.weight.sum(0) * PLAN.side
+    direct = net.move.weight.sum(0) * MOVE * PLAN.side
     assert (states[-1].grad - direct).abs().max() < 1e-4, "the last state is only moved by"
     assert (states[0].grad - direct).abs().max() > 1e-3, "the first one is also remembered"
 

@@ -55,7 +55,11 @@ def plan(budget: str, steps: int | None = None) -> Plan:
     return PLANS[budget] if steps is None else replace(PLANS[budget], steps=steps)
 
 
+CASCADE_STEPS = {"quick": 1500}
+"""Where the cascade, whose steps take twice as long, trains for fewer: its table keeps to a quarter of an hour."""
+
+
 def cascade_plan(budget: str, steps: int | None = None) -> Plan:
     """The plan of the cascade's two networks: two hourglasses where the budget's trunk is not a U-Net (Sec. 5.1)."""
-    chosen = plan(budget, steps)
+    chosen = plan(budget, CASCADE_STEPS.get(budget) if steps is None else steps)
     return replace(chosen, trunk="hourglass", width=256) if chosen.trunk == "resnet101" else chosen

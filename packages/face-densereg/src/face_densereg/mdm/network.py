@@ -16,6 +16,10 @@ from torch import Tensor, nn
 from core_train import to_input
 from face_densereg.mdm.plans import Plan
 
+MOVE = 0.05
+"""What the last layer counts in, sides of the frame: about as far as a start is from the truth. In sides themselves a
+step of the optimiser moved all landmarks by many pixels, and never settled (the authors' code counts in px)."""
+
 
 def sample_patches(pixels: Tensor, points: Tensor, side: int) -> Tensor:
     """(N, C, S, S) images and (N, P, 2) px -> (N P, C, Q, Q) patches around the points, bilinear, edge continued."""
@@ -83,6 +87,6 @@ class MnemonicDescent(nn.Module):
                 seen = sample_patches(pixels, shape.detach(), self.plan.patch)
                 described = self.patches(seen).reshape(len(images), -1)
             state = torch.tanh(self.memory(torch.cat([described, state.to(described.dtype)], 1)))
-            shape = shape + self.move(state).float().reshape(shape.shape) * self.plan.side
+            shape = shape + self.move(state).float().reshape(shape.shape) * (MOVE * self.plan.side)
             shapes.append(shape)
         return torch.stack(shapes)
