@@ -69,6 +69,19 @@ def test_a_column_of_other_data_is_left_out(checkout) -> None:
     assert [run.columns for run in runs_of(checkout, data="real")] == [("auc",), ("auc",)]
 
 
+def test_scores_on_real_data_may_be_of_methods_that_learn_from_real_data(checkout) -> None:
+    def sources() -> list[str]:
+        return [runs_of(checkout, rows=["Good"], data=data)[0].train.dataset for data in ("stand-in", "real")]
+
+    assert sources() == ["fakepack:faces", "fakepack:faces"]
+    checkout.edit(
+        '[train]\ndataset = "fakepack:faces"',
+        '[train]\ndataset = "fakepack:faces"\nreal = "fakepack:photos"',
+        checkout.table.with_name("benchmark.toml"),
+    )
+    assert sources() == ["fakepack:faces", "fakepack:photos"]
+
+
 def test_the_source_hash_sees_code_and_data_but_no_comments(checkout) -> None:
     def now() -> str:
         sources.cache_clear()

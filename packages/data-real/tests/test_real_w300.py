@@ -102,9 +102,21 @@ def test_sample_is_the_image_and_its_zero_based_points(complete):
     assert set(sample.target) == {"points"}
 
 
+@pytest.mark.parametrize("split", SPLITS)
+def test_faces_of_the_public_test_set_come_with_the_tight_box_of_their_points(complete, split):
+    sample = W300(complete).split(split)[-1]
+    if split not in ("common", "challenging", "full"):
+        assert set(sample.inputs) == {"image"}
+        return
+    assert set(sample.inputs) == {"image", "box"}
+    x, y = sample.target["points"].T
+    np.testing.assert_array_equal(sample.inputs["box"], [x.min(), y.min(), x.max(), y.max()])
+    assert sample.inputs["box"].dtype == np.float64
+
+
 def test_split_is_a_lazy_sequence(complete, monkeypatch):
     opened = []
-    monkeypatch.setattr("data_real.w300.read_face", opened.append)
+    monkeypatch.setattr(W300, "read", lambda _dataset, pair, _split: opened.append(pair))
     faces = W300(complete).split("train")
     assert len(faces[10:30][::2][:-1]) == 9
     assert not opened

@@ -9,7 +9,7 @@ from bench import jobs, registry, workspace
 from bench.naming import canonical
 from bench.reading import nearest
 from bench.reproduce import metrics_of
-from bench.spec import Benchmark, Options, Paper, Row, Table
+from bench.spec import Benchmark, Options, Paper, Row, Table, Train
 from core_eval import InputError, Metric
 
 
@@ -52,7 +52,7 @@ def _table(table: Table, benchmark: Benchmark, paper: Paper) -> Iterator[str]:
     yield f"  benchmark {benchmark.key}; file {table.file}"
     train = table.train or benchmark.train
     if train:
-        yield f"  methods learn from {train.dataset}, split {train.split}, validated on {train.valid}"
+        yield f"  methods learn from {_sources(train)}, split {train.split}, validated on {train.valid}"
     yield "columns"
     for column in table.columns.values():
         metric = metrics.get(column.metric or "")
@@ -78,6 +78,10 @@ def _table(table: Table, benchmark: Benchmark, paper: Paper) -> Iterator[str]:
     yield from (f"note: {note}" for note in table.notes)
 
 
+def _sources(train: Train) -> str:
+    return train.dataset + (f" (for scores on real data {train.real})" if train.real else "")
+
+
 def _row(row: Row) -> Iterator[str]:
     reported = ", ".join(f"{column} {value}" for column, value in row.reported.items())
     how = f"{row.method}{_options(row.options)}{_options(row.predict)}" if row.method else row.role or "no method"
@@ -92,7 +96,7 @@ def _benchmark(benchmark: Benchmark) -> Iterator[str]:
     for kind, dataset in benchmark.data.items():
         yield f"  {kind} data: {dataset}"
     if benchmark.train:
-        yield f"  methods learn from {benchmark.train.dataset}, split {benchmark.train.split}"
+        yield f"  methods learn from {_sources(benchmark.train)}, split {benchmark.train.split}"
     yield "splits"
     for split in benchmark.splits.values():
         counts = ", ".join(f"{count} {kind}" for kind, count in split.counts.items())

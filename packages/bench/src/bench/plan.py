@@ -159,7 +159,7 @@ def _runs(
                 budget=budget,
                 data=data,
                 dataset=benchmark.data[data],
-                train=train,
+                train=train.on(data),
             )
         )
     return runs

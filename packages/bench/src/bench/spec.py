@@ -79,11 +79,16 @@ class MetricChoice:
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """What methods learn from, whatever they are scored on."""
+    """What methods learn from. Where they are scored on real data, that is `real`, unless it is empty."""
 
     dataset: str
     split: str
     valid: str
+    real: str = ""
+
+    def on(self, data: Kind) -> Train:
+        """What they learn from where they are scored on that kind of data."""
+        return Train(self.real, self.split, self.valid) if data == "real" and self.real else self
 
 
 @dataclass(frozen=True, slots=True)

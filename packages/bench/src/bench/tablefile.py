@@ -184,7 +184,7 @@ def read_train(top: Keys) -> Train | None:
     if "train" not in top.table:
         return None
     keys = top.inner("train")
-    train = Train(keys.text("dataset"), keys.text("split", "train"), keys.text("valid", "valid"))
+    train = Train(keys.text("dataset"), keys.text("split", "train"), keys.text("valid", "valid"), keys.text("real", ""))
     keys.done()
     return train
 

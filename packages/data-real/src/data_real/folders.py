@@ -1,4 +1,4 @@
-"""Finding annotated images: one folder of images with a ``.pts`` file of the same stem beside each.
+"""Finding annotated images: an image and a file of the same stem, beside it or in another folder.
 
 What is found is listed, never opened, so that indexing thousands of files takes a moment.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from data_real.images import SUFFIXES
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An image and its annotation; `id` is ``folder/stem`` below the root of the canonical layout."""
+    """An image and its annotation; `id` does not depend on where the copy lies."""
 
     id: str
     image: Path
@@ -44,6 +44,15 @@ class Folder:
     problems: tuple[Problem, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files by stem, and the stems of symbolic links that lead out of the root, which are problems."""
+
+    found: Mapping[str, Sequence[Path]]
+    outside: frozenset[str]
+    problems: tuple[Problem, ...]
+
+
 def locate(root: Path, places: Sequence[str]) -> Path | None:
     """The first of `places` (relative, ``a/b``) that is a folder below `root`, names compared without regard to case.
 
@@ -58,35 +67,68 @@ def locate(root: Path, places: Sequence[str]) -> Path | None:
     return None
 
 
-def scan(root: Path, name: str, folder: Path | None) -> Folder:
-    """List `folder` (resolved below the resolved `root`) as the folder `name` of the canonical layout.
+def richest(root: Path, layout: Sequence[Sequence[str]]) -> Path:
+    """`root`, or the one of its subfolders that holds more of the `layout`: for each folder, the places it may have."""
 
-    A symbolic link that leads out of `root` is a problem, not an image. Raises `InputError` if it cannot be listed.
+    def count(folder: Path) -> int:
+        try:
+            return sum(locate(folder, places) is not None for places in layout)
+        except InputError:  # a neighbour that cannot be listed is no candidate; the root's own error comes up later
+            return 0
+
+    return max([root, *children(root)], key=count)
+
+
+def scan(root: Path, name: str, folder: Path | None) -> Folder:
+    """List `folder` (resolved below the resolved `root`), images with a ``.pts`` file beside each.
+
+    `name` is the folder's in the canonical layout; ids are ``name/stem``. A symbolic link that leads out of `root` is a
+    problem, not an image. Raises `InputError` if the folder cannot be listed.
     """
+    if problem := unusable(root, name, folder):
+        return Folder(name, (), (problem,))
+    images, annotations = (gather(root, name, folder, suffixes) for suffixes in (SUFFIXES, (".pts",)))
+    pairs, problems = pair_up(images, annotations, lambda file: f"{name}/{file.name}")
+    named = tuple(Pair(f"{name}/{pair.id}", pair.image, pair.annotation) for pair in pairs)
+    return Folder(name, named, tuple(problems))
+
+
+def unusable(root: Path, name: str, folder: Path | None) -> Problem | None:
+    """Why `folder` cannot be the folder `name` of the layout, if it cannot: it is missing, or not below `root`."""
     if folder is None:
-        return Folder(name, (), (Problem(name, "no such folder"),))
-    if not _inside(root, folder):
-        return Folder(name, (), (Problem(name, "leads out of the root folder"),))
+        return Problem(name, "no such folder")
+    return None if inside(root, folder) else Problem(name, "leads out of the root folder")
+
+
+def gather(root: Path, name: str, folder: Path | None, suffixes: Sequence[str]) -> Files:
+    """The files of those suffixes in `folder` (None has none), hidden ones left out, suffixes compared without case."""
+    found: dict[str, list[Path]] = defaultdict(list)
     problems: list[Problem] = []
-    images: dict[str, list[Path]] = defaultdict(list)
-    annotations: dict[str, list[Path]] = defaultdict(list)
     outside: set[str] = set()
-    for file in _files(folder):
-        kind = images if file.suffix.lower() in SUFFIXES else annotations if file.suffix.lower() == ".pts" else None
-        if kind is None or file.name.startswith("."):
+    for file in files(folder) if folder else []:
+        if file.suffix.lower() not in suffixes or file.name.startswith("."):
             continue
-        kind[file.stem].append(file)
-        if file.is_symlink() and not _inside(root, file):
+        found[file.stem].append(file)
+        if file.is_symlink() and not inside(root, file):
             problems.append(Problem(f"{name}/{file.name}", "leads out of the root folder"))
             outside.add(file.stem)
+    return Files(found, frozenset(outside), tuple(problems))
+
+
+def pair_up(images: Files, annotations: Files, label: Callable[[Path], str]) -> tuple[list[Pair], list[Problem]]:
+    """Images and annotations of the same stem, in the order of the stems, with the stem as id.
+
+    What has no partner, several, or leads out of the root is a problem, under the name that `label` gives it.
+    """
     pairs: list[Pair] = []
-    for stem in sorted((images.keys() | annotations.keys()) - outside):
-        image, annotation = images.get(stem, []), annotations.get(stem, [])
+    problems = [*images.problems, *annotations.problems]
+    for stem in sorted((images.found.keys() | annotations.found.keys()) - images.outside - annotations.outside):
+        image, annotation = images.found.get(stem, ()), annotations.found.get(stem, ())
         if reason := _mismatch(image, annotation):
-            problems.append(Problem(f"{name}/{(image or annotation)[0].name}", reason))
+            problems.append(Problem(label((*image, *annotation)[0]), reason))
         else:
-            pairs.append(Pair(f"{name}/{stem}", image[0], annotation[0]))
-    return Folder(name, tuple(pairs), tuple(problems))
+            pairs.append(Pair(stem, image[0], annotation[0]))
+    return pairs, problems
 
 
 def children(folder: Path) -> list[Path]:
@@ -98,14 +140,27 @@ def children(folder: Path) -> list[Path]:
         raise InputError(f"the folder cannot be listed: {reason.strerror}", file=folder) from None
 
 
-def _mismatch(images: list[Path], annotations: list[Path]) -> str:
+def files(folder: Path) -> list[Path]:
+    """All entries, in the order of their names. Raises `InputError` if the folder cannot be listed."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError as reason:
+        raise InputError(f"the folder cannot be listed: {reason.strerror}", file=folder) from None
+
+
+def inside(root: Path, path: Path) -> bool:
+    """Whether `path`, its symbolic links followed, lies below the resolved `root`."""
+    return Path(os.path.realpath(path)).is_relative_to(root)
+
+
+def _mismatch(images: Sequence[Path], annotations: Sequence[Path]) -> str:
     if not annotations:
         return "the image has no annotation"
     if not images:
         return "the annotation has no image"
-    for kind, files in (("images for one annotation", images), ("annotations for one image", annotations)):
-        if len(files) > 1:
-            return f"{len(files)} {kind}: {', '.join(sorted(file.name for file in files))}"
+    for kind, several in (("images for one annotation", images), ("annotations for one image", annotations)):
+        if len(several) > 1:
+            return f"{len(several)} {kind}: {', '.join(sorted(file.name for file in several))}"
     return ""
 
 
@@ -116,14 +171,3 @@ def _child(folder: Path, name: str) -> Path | None:
     if len(similar) > 1 and not exact:
         raise InputError(f"folders that differ only by case: {', '.join(entry.name for entry in similar)}", file=folder)
     return next(iter(exact or similar), None)
-
-
-def _files(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError as reason:
-        raise InputError(f"the folder cannot be listed: {reason.strerror}", file=folder) from None
-
-
-def _inside(root: Path, path: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(root)

@@ -10,25 +10,18 @@ they are checked, since a number measured on other images is another number.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
 
-from core_eval import InputError, Kind, Sample
+from core_eval import InputError, Sample
 from core_eval.pts import read_pts
-from data_real.folders import Folder, Pair, children, locate, scan
+from data_real.copies import Copy, Listing, check_inside, tight_box
+from data_real.folders import Folder, Pair, locate, richest, scan
 from data_real.images import read_image
-
-if TYPE_CHECKING:
-    from data_real.report import Report
-
-SHOWN = 8
-"""Problems that a message lists before it says how many more there are."""
 
 LAYOUT = "lfpw/{trainset,testset}, helen/{trainset,testset}, afw, ibug, 300W/{01_Indoor,02_Outdoor}"
 
@@ -78,6 +71,10 @@ SPLITS: Mapping[str, tuple[str, ...]] = {
     "test-outdoor": ("300W/02_Outdoor",),
 }
 
+BOXED = ("common", "challenging", "full")
+"""Splits whose samples come with a box: papers on the public test set cut faces out about their annotated points, those
+on the competition's set do not."""
+
 # The photograph of a face: afw and helen number the faces (or crops) of one photograph name_1, name_2; ibug does it for
 # some numbered photographs (one with a stray blank). Elsewhere a trailing number belongs to the name.
 _PHOTOGRAPH = {
@@ -93,13 +90,6 @@ def group(sample: str) -> str:
     pattern = _PHOTOGRAPH.get(folder.split("/")[0])
     match = pattern.fullmatch(stem) if pattern else None
     return f"{folder}/{match[1]}" if match else sample
-
-
-def missing(folders: Sequence[Folder]) -> str:
-    """What keeps the folders from being complete, in one line; empty if nothing does."""
-    found = [text for folder in folders for text in shortfall(folder)]
-    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return "; ".join(found[:SHOWN]) + more
 
 
 def shortfall(folder: Folder) -> list[str]:
@@ -120,113 +110,33 @@ def shortfall(folder: Folder) -> list[str]:
     return texts
 
 
-class W300:
-    """300-W below `root` as a `core_eval.Dataset` of kind ``real``.
+class W300(Copy):
+    """300-W below `root`.
 
-    A sample's `inputs` are ``image``, its `target` is ``points`` (68, 2) px; whole images, no box, no rescaling. There
-    is no visibility: all points of all faces are annotated. `split` only lists files; an image is read when its sample
-    is.
-
-    Unless `allow_partial`, a split whose folders do not hold exactly the published faces raises `InputError` saying
-    what is missing. With it the split is what is there, and `partial` says what is not. A file that is there but broken
-    is an error either way: dropping it silently would change the number.
+    A sample's `inputs` are ``image`` and, in the splits of the public test set (`BOXED`), ``box`` (4,) px, the tight
+    box of its points; its `target` is ``points`` (68, 2) px. Whole images, no rescaling. There is no visibility: all
+    points of all faces are annotated.
     """
 
     name = "300w"
-    kind: Kind = "real"
+    splits = SPLITS
+    layout = LAYOUT
 
-    def __init__(self, root: Path, *, allow_partial: bool = False) -> None:
-        root = Path(root)
-        if not root.is_dir():
-            raise InputError("no such folder", file=root)
-        self.root = root.resolve()
-        self.allow_partial = allow_partial
-
-    def split(self, name: str) -> Faces:
-        """The faces of one of `SPLITS`. Raises `InputError` for an unknown or (unless allowed) incomplete split."""
-        folders = self.folders(name)
-        pairs = [pair for folder in folders for pair in folder.pairs]
-        found = missing(folders)
-        if found and not (self.allow_partial and pairs):
-            hint = "a partial copy must be allowed (--allow-partial)" if pairs else f"expected below it: {LAYOUT}"
-            raise InputError(f"split '{name}' of {self.name} is incomplete: {found}; {hint}", file=self.root)
-        return Faces(pairs)
-
-    def fingerprint(self, name: str) -> str:
-        """Hash over ids, image sizes in bytes, and annotation bytes of the split: 16 hexadecimal digits."""
-        digest = hashlib.sha256()
-        for pair in self.split(name).pairs:
-            try:
-                annotation, size = pair.annotation.read_bytes(), pair.image.stat().st_size
-            except OSError as reason:
-                raise InputError(f"cannot be read: {reason.strerror}", file=reason.filename, sample=pair.id) from None
-            digest.update(f"{pair.id}\n{size}\n{len(annotation)}\n".encode())
-            digest.update(annotation)
-        return digest.hexdigest()[:16]
-
-    def partial(self, name: str) -> str:
-        """What is missing from the split, in words; empty if it is complete."""
-        return missing(self.folders(name))
-
-    def folders(self, name: str) -> list[Folder]:
-        """The folders of a split, listed now. Raises `InputError` for an unknown split."""
-        if name not in SPLITS:
-            raise InputError(f"unknown split '{name}' of {self.name}; known: {', '.join(SPLITS)}", field="split")
-        return [self.folder(part) for part in SPLITS[name]]
-
-    def folder(self, part: str) -> Folder:
+    def listing(self, part: str) -> Listing:
         """One folder of `PARTS`, listed now."""
-        return scan(self.root, part, locate(self._base, PARTS[part].places))
+        folder = scan(self.root, part, locate(self._base, PARTS[part].places))
+        return Listing(part, PARTS[part].faces, folder.pairs, tuple(shortfall(folder)))
 
-    def verify(self, *, progress: Callable[[int, int], None] | None = None) -> Report:
-        """Open every file; see `data_real.report.verify`."""
-        from data_real.report import verify
-
-        return verify(self, progress=progress)
+    def read(self, pair: Pair, split: str) -> Sample:
+        image, points = read_image(pair.image), read_pts(pair.annotation)
+        check_inside(points, image, pair.annotation)
+        box = {"box": tight_box(points)} if split in BOXED else {}
+        return Sample(id=pair.id, inputs={"image": image, **box}, target={"points": points}, group=group(pair.id))
 
     @cached_property
     def _base(self) -> Path:
         """The root, or the one of its subfolders that holds more of the layout."""
-
-        def parts(folder: Path) -> int:
-            try:
-                return sum(locate(folder, part.places) is not None for part in PARTS.values())
-            except InputError:  # a neighbour that cannot be listed is no candidate; the root's own error comes up later
-                return 0
-
-        return max([self.root, *children(self.root)], key=parts)
-
-
-class Faces(Sequence[Sample]):
-    """Annotated faces, read from disk one by one as they are indexed; a slice reads nothing."""
-
-    def __init__(self, pairs: Sequence[Pair]) -> None:
-        self.pairs = tuple(pairs)
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    @overload
-    def __getitem__(self, index: int) -> Sample: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Faces: ...
-
-    def __getitem__(self, index: int | slice) -> Sample | Faces:
-        if isinstance(index, slice):
-            return Faces(self.pairs[index])
-        return read_face(self.pairs[index])
-
-
-def read_face(pair: Pair) -> Sample:
-    """Read image and annotation. Raises `InputError` if either is broken or they cannot belong together."""
-    image, points = read_image(pair.image), read_pts(pair.annotation)
-    height, width = image.shape[:2]
-    if not ((points > -0.5) & (points < [width - 0.5, height - 0.5])).all(axis=1).any():
-        raise InputError(
-            f"no annotated point lies inside the {width} x {height} image", file=pair.annotation, sample=pair.id
-        )
-    return Sample(id=pair.id, inputs={"image": image}, target={"points": points}, group=group(pair.id))
+        return richest(self.root, [part.places for part in PARTS.values()])
 
 
 def w300(

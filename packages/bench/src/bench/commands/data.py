@@ -67,15 +67,20 @@ def verify(
         report = look(progress=progress)
     rows: list[dict[str, Any]] = report.rows()
     if as_json:
-        document = {"complete": report.complete, "splits": rows, "problems": list(report.problems)}
+        document = {
+            "complete": report.complete,
+            "splits": rows,
+            "problems": list(report.problems),
+            "notes": list(report.notes),
+        }
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         shown = grid(*(str(key).capitalize() for key in rows[0]), title=f"{dataset.name} in {root}")
         for row in rows:
             shown.add_row(*map(str, row.values()))
         output().print(shown)
-        for problem in report.problems:
-            output().print(f"  {problem}", markup=False)
+        for text in (*report.problems, *report.notes):
+            output().print(f"  {text}", markup=False)
     if not report.complete:
         raise typer.Exit(1)
 
