@@ -139,10 +139,12 @@ def test_data_commands(checkout, bench, tmp_path) -> None:
     ran = bench("data", "verify", "photos", "--root", tmp_path)
     assert ran.code == 1
     assert "test/007: the image is cut off" in ran.out
+    assert "test/061 is one too many" in ran.out
     assert json.loads(bench("data", "verify", "photos", "--root", tmp_path, "--json").out) == {
         "complete": False,
         "splits": [{"split": "test", "expected": 60, "found": 59}],
         "problems": ["test/007: the image is cut off"],
+        "notes": ["test/061 is one too many"],
     }
     assert "rendered, not read" in bench("data", "verify", "faces").err
     assert "did you mean" in bench("data", "verify", "photo", "--root", tmp_path).err
