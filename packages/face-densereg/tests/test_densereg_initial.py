@@ -1,12 +1,14 @@
 """Where deformable models start, and their combinations behind one trained DenseReg."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import skimage.data
 
-from core_eval import InputError, Method, Sample
+from core_eval import InputError, Method, Sample, score
+from core_eval.ced import failure
 from face_densereg import budgets
 from face_densereg.aligned import frame_of
 from face_densereg.deformable import Deformable
@@ -150,6 +152,72 @@ def test_nothing_found_is_no_crash(trained, init, model):
     prediction = predict(trained, [blank], init=init, model=model)[0]
     assert np.isnan(prediction["points"]).all()
     assert not prediction["found"].any()
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        ({}, {"dense field", "landmarks"}),
+        ({"model": "mdm"}, {"MDM"}),
+        ({"model": "aam", "init": "box"}, {"AAM"}),
+        ({"init": "hog-svm"}, {"detector"}),
+    ],
+)
+def test_it_tells_how_long_its_parts_take(trained, faces, options, parts):
+    inputs = [sample.inputs for sample in faces[:3]]
+    start = time.perf_counter()
+    found = trained.speeds(inputs, **options)
+    whole = 1e3 * (time.perf_counter() - start)
+    assert found.keys() == parts
+    assert all(value > 0 for value in found.values())
+    assert sum(found.values()) < whole, "one image takes less than all"
+
+
+def test_nothing_found_has_no_speed(trained):
+    blank = {"image": np.zeros((50, 90, 3), np.uint8)}
+    assert trained.speeds([blank, blank]) == {}
+    assert trained.speeds([blank], model="mdm") == {}
+
+
+@pytest.mark.parametrize("init", ["densereg", "box", "hog-svm"])
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((64, 64), np.uint8),
+        np.zeros((64, 64, 4), np.uint8),
+        np.zeros((64, 64, 1), np.uint8),
+        np.zeros((64, 64, 3), np.uint16),
+        np.zeros((64, 64, 3), np.float32),
+        np.zeros((0, 64, 3), np.uint8),
+    ],
+)
+def test_grey_transparent_and_deep_pictures_are_refused(trained, image, init):
+    with pytest.raises(InputError, match="uint8 RGB") as refused:
+        list(trained.predict([{"image": image}], init=init, model="mdm"))
+    assert refused.value.field == "image"
+    with pytest.raises(InputError, match="without a picture"):
+        list(trained.predict([{}], init=init))
+
+
+@pytest.mark.parametrize("model", [None, "mdm", "aam"])
+def test_tiny_and_huge_pictures_are_answered_in_their_own_size(trained, model):
+    rng = np.random.default_rng(0)
+    for shape in ((1, 1), (3, 200), (900, 1400)):
+        picture = rng.integers(0, 60, (*shape, 3)).astype(np.uint8)
+        answer = next(trained.predict([{"image": picture}], model=model))
+        assert answer["uv"].shape == (*shape, 2)
+        assert answer["points"].shape == (5, 2)
+
+
+def test_a_picture_without_a_face_counts_as_a_failure(trained):
+    """The metric's landmarks are 55, the toy's five: the answer is said eleven times."""
+    blank = next(trained.predict([{"image": np.zeros((64, 64, 3), np.uint8)}], model="aam"))
+    truth = np.random.default_rng(0).uniform(0, 60, (55, 2))
+    nothing = np.tile(blank["points"], (11, 1))
+    metric = failure(limit=0.1, normaliser="box-diagonal", layout="ear55")
+    pairs = [("seen", truth), ("blank", nothing)]
+    scored = score(metric, [(name, {"points": points}, {"points": truth}) for name, points in pairs])
+    assert (scored.value, scored.n, list(scored.failures)) == (50.0, 2, ["blank"])
 
 
 def test_saved_and_loaded(trained, saved, faces):

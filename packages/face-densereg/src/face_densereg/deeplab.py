@@ -39,6 +39,7 @@ from core_train import (
 )
 from core_train.batches import ArrayBatch
 from face_densereg import budgets
+from face_densereg.images import rgb
 from face_densereg.network import trunk
 from face_densereg.segmentation import template_mask, transfer
 
@@ -154,7 +155,7 @@ class DeepLab:
         if self._net is None:
             raise InputError("the method is neither fitted nor loaded")
         for chunk in chunks(inputs, BATCH):
-            images = [np.asarray(arrays["image"]) for arrays in chunk]
+            images = [rgb(arrays) for arrays in chunk]
             fitted = [self._fit_in(image) for image in images]
             scores = next(predict_batches(self._net, [np.stack([square for square, _ in fitted])]))
             scores = upsample(scores.float(), (self._side, self._side)).cpu()

@@ -22,11 +22,13 @@ from core_train import chunks, load_weights, save_weights
 from face_densereg import budgets
 from face_densereg.aam import method as aam
 from face_densereg.aam.method import ActiveAppearance
+from face_densereg.images import rgb
 from face_densereg.initial import DETECTORS, learn_placement, place
 from face_densereg.mdm import plans
 from face_densereg.mdm import training as mdm
 from face_densereg.mdm.network import MnemonicDescent
 from face_densereg.method import BATCH, Decode, DenseReg
+from face_densereg.speed import median_ms
 
 Init = Literal["densereg", "box", "hog-svm", "lbp-cascade"]
 Model = Literal["mdm", "aam"]
@@ -92,11 +94,36 @@ class Deformable:
         else:
             starts = (self._detected(init, arrays) for arrays in theirs)
         for chunk in chunks(zip(ours, starts, strict=True), BATCH):
-            images = [np.asarray(arrays["image"]) for arrays, _ in chunk]
+            images = [rgb(arrays) for arrays, _ in chunk]
             begun = [start["points"] for _, start in chunk]
             fitted = begun if model is None else self._fitted(model, images, begun)
             for (_, start), points in zip(chunk, fitted, strict=True):
                 yield {**start, "points": points}
+
+    def speeds(
+        self,
+        inputs: Sequence[Arrays],
+        *,
+        init: Init = "densereg",
+        model: Model | None = None,
+        decode: Decode = "hard",
+        pca: bool = False,
+        refine: bool = True,
+    ) -> dict[str, float]:
+        """Milliseconds an image, one by one: of the model if there is one, else of what it would start from.
+
+        Options as of `predict`. Nothing for images in which no face is found.
+        """
+        if model is None and init == "densereg":
+            return self.densereg.speeds(inputs, decode=decode, pca=pca, refine=refine)
+        if model is None:
+            return {"detector": median_ms(lambda arrays: self._detected(init, arrays), inputs)}
+        starts = self.predict(inputs, init=init, decode=decode, pca=True, refine=refine)
+        pairs = [(rgb(arrays), start["points"]) for arrays, start in zip(inputs, starts, strict=True)]
+        found = [pair for pair in pairs if np.isfinite(pair[1]).all()]
+        if not found:
+            return {}
+        return {model.upper(): median_ms(lambda pair: list(self._fitted(model, [pair[0]], [pair[1]])), found)}
 
     def save(self, path: Path) -> None:
         """Write everything that was trained into the folder `path`."""
@@ -136,7 +163,7 @@ class Deformable:
         return self._descent, self._appearance
 
     def _detected(self, init: str, arrays: Arrays) -> Arrays:
-        points = place(init, self._placements[init], arrays)
+        points = place(init, self._placements[init], {**arrays, "image": rgb(arrays)})
         return {"points": points, "found": np.isfinite(points).all(1)}
 
     def _fitted(self, model: Model, images: Sequence[np.ndarray], starts: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
