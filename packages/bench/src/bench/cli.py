@@ -10,6 +10,7 @@ import typer
 from bench.commands import (
     compare,
     data,
+    demo,
     describe,
     doctor,
     evaluate,
@@ -61,6 +62,7 @@ app.add_typer(listing.app, name="list")
 app.command("describe")(describe.describe)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("report")(report.report)
+app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("doctor")(doctor.doctor)
 

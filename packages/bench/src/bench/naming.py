@@ -103,9 +103,14 @@ def _folder_hash(package: str) -> str:
     for file in sorted(folder.rglob("*")):
         if file.suffix == ".py":
             parts.append([file.relative_to(folder).as_posix(), _code(file)])
-        elif file.suffix in _DATA and "__pycache__" not in file.parts:
+        elif file.suffix in _DATA and "__pycache__" not in file.parts and not _of_weights(file):
             parts.append([file.relative_to(folder).as_posix(), hashlib.sha256(file.read_bytes()).hexdigest()])
     return digest(parts)[:12]
+
+
+def _of_weights(file: Path) -> bool:
+    """Whether a file of data lies beside weights: they are made by the code, and do not decide what it makes."""
+    return any(file.parent.glob("*.safetensors"))
 
 
 def _code(file: Path) -> str:

@@ -1,7 +1,7 @@
-"""Which methods, data sets, metrics and formats of prediction files are installed.
+"""Which methods, data sets, metrics, formats of prediction files and demonstrations are installed.
 
 Every package names one module under the entry point group ``bench.plugins``; the module holds any of the dicts
-``METHODS``, ``DATASETS``, ``METRICS``, ``FORMATS`` from names to factories. An id is ``package:name``.
+``METHODS``, ``DATASETS``, ``METRICS``, ``FORMATS``, ``DEMOS`` from names to factories. An id is ``package:name``.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from bench.reading import nearest
 from core_eval import InputError
 
 GROUP = "bench.plugins"
-What = Literal["method", "dataset", "metric", "format"]
+What = Literal["method", "dataset", "metric", "format", "demo"]
 Factory = Callable[..., Any]
 _DICTS: dict[What, str] = {
     "method": "METHODS",
     "dataset": "DATASETS",
     "metric": "METRICS",
     "format": "FORMATS",
+    "demo": "DEMOS",
 }
 KINDS: tuple[What, ...] = tuple(_DICTS)
 

@@ -12,7 +12,7 @@ from bench.commands.group import Command, Group
 
 app = typer.Typer(
     cls=Group,
-    help="""List tables, methods, data sets, metrics and formats of prediction files.
+    help="""List tables, methods, data sets, metrics, formats of prediction files and demonstrations.
 
     Examples:
 
@@ -32,6 +32,7 @@ def _everything(ctx: typer.Context) -> None:
         datasets()
         metrics()
         formats()
+        demos()
         _warnings()
 
 
@@ -70,6 +71,12 @@ def metrics() -> None:
 def formats() -> None:
     """Formats of prediction files that can be read. Example: bench list formats"""
     _ids("format", "Formats of prediction files")
+
+
+@app.command(cls=Command)
+def demos() -> None:
+    """What `bench demo` can show on a picture of yours. Example: bench list demos"""
+    _ids("demo", "Demonstrations")
 
 
 def _ids(what: str, title: str) -> None:
