@@ -121,6 +121,24 @@ def test_pairing_sees_what_two_intervals_do_not() -> None:
     assert paired_bootstrap(a, b, singles(200), mean, rng(3)).p_value < 0.01
 
 
+def test_seeds_of_one_training_are_drawn_together() -> None:
+    """Trainings that differ much, and a small gain in each: seen when the pairs are kept, lost when they are not."""
+    trainings = rng(0).normal(0, 10, (3, 1))
+    values = trainings + rng(1).normal(size=(3, 200))
+    better = values + 1 + 0.1 * rng(2).normal(size=(3, 200))
+    together, apart = (
+        paired_bootstrap(better, values, singles(200), mean, rng(3), same_seeds=same) for same in (True, False)
+    )
+    assert together.low > 0.9
+    assert together.high < 1.1
+    assert together.p_value < 0.01
+    assert apart.low < 0 < apart.high
+    assert apart.p_value > 0.2
+    assert together.difference == apart.difference
+    with pytest.raises(InputError, match="3 and 2 seeds"):
+        paired_bootstrap(better, values[:2], singles(200), mean, rng(3), same_seeds=True)
+
+
 def test_p_values_of_equal_systems_are_near_uniform() -> None:
     p_values = [
         paired_bootstrap(*pair[:, None], singles(60), mean, rng(seed), replicates=400, terms=over_samples).p_value

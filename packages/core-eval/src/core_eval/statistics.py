@@ -86,15 +86,21 @@ def paired_bootstrap(
     level: float = 0.95,
     replicates: int = REPLICATES,
     terms: Terms | None = None,
+    same_seeds: bool = False,
 ) -> Paired:
     """Compare two systems on the same N samples: ``a - b`` of the mean over seeds of ``reduce``.
 
     `a` is (S_a, N, ...) and `b` (S_b, N, ...), in the same sample order; a replicate draws one set of groups for both,
-    and seeds for each. Raises `InputError` for shapes that do not fit and for systems that both have infinite values.
+    and seeds for each. With `same_seeds` it draws them once for both: row s of `a` and row s of `b` come from one
+    training (two ways to read the same network), so what the training adds to both is not a difference.
+
+    Raises `InputError` for shapes that do not fit and for systems that both have infinite values.
     """
     a, index, count = _check(a, groups)
     b, _, _ = _check(b, groups)
-    drawn = _replicates([a, b], index, reduce, terms, rng, replicates)
+    if same_seeds and len(a) != len(b):
+        raise InputError(f"{len(a)} and {len(b)} seeds are not the same trainings")
+    drawn = _replicates([a, b], index, reduce, terms, rng, replicates, same_seeds)
     with np.errstate(invalid="ignore"):  # two infinities are caught below
         differences = drawn[:, 0] - drawn[:, 1]
     if np.isnan(differences).any():
@@ -153,10 +159,13 @@ def _replicates(
     terms: Terms | None,
     rng: np.random.Generator,
     replicates: int,
+    same_seeds: bool = False,
 ) -> NDArray[np.float64]:
     """(B, systems): a group drawn k times contributes each of its samples k times, in every system alike."""
     count = int(index.max()) + 1
-    weights = [_times(rng, len(system), replicates) / len(system) for system in systems]
+    drawings = systems[:1] if same_seeds else systems
+    weights = [_times(rng, len(system), replicates) / len(system) for system in drawings]
+    weights *= len(systems) // len(weights)
     sums = [_group_sums(system, index, terms) for system in systems] if terms else []
     values = np.empty((replicates, len(systems)))
     block = max(1, BLOCK // count)
