@@ -27,7 +27,7 @@ LAYERS = {
     "core-quantreg": set(),
     "core-train": {"core-eval"},
     "data-synth": {"core-eval"},
-    "data-real": {"core-eval"},
+    "data-real": {"core-eval", "core-formats"},
     "bench": {"core-eval"},
 }
 """What each package below the papers' may import; a paper's package may import the core and other papers' packages."""

@@ -46,10 +46,10 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Files by stem, and the stems of symbolic links that lead out of the root, which are problems."""
+    """Files by stem, and the stems of those that are not to be opened, which are problems."""
 
     found: Mapping[str, Sequence[Path]]
-    outside: frozenset[str]
+    refused: frozenset[str]
     problems: tuple[Problem, ...]
 
 
@@ -104,25 +104,25 @@ def gather(root: Path, name: str, folder: Path | None, suffixes: Sequence[str]) 
     """The files of those suffixes in `folder` (None has none), hidden ones left out, suffixes compared without case."""
     found: dict[str, list[Path]] = defaultdict(list)
     problems: list[Problem] = []
-    outside: set[str] = set()
+    refused: set[str] = set()
     for file in files(folder) if folder else []:
         if file.suffix.lower() not in suffixes or file.name.startswith("."):
             continue
         found[file.stem].append(file)
-        if file.is_symlink() and not inside(root, file):
-            problems.append(Problem(f"{name}/{file.name}", "leads out of the root folder"))
-            outside.add(file.stem)
-    return Files(found, frozenset(outside), tuple(problems))
+        if (file.is_symlink() or not file.is_file()) and (reason := refusal(root, file)):  # else it lies in the folder
+            problems.append(Problem(f"{name}/{file.name}", reason))
+            refused.add(file.stem)
+    return Files(found, frozenset(refused), tuple(problems))
 
 
 def pair_up(images: Files, annotations: Files, label: Callable[[Path], str]) -> tuple[list[Pair], list[Problem]]:
     """Images and annotations of the same stem, in the order of the stems, with the stem as id.
 
-    What has no partner, several, or leads out of the root is a problem, under the name that `label` gives it.
+    What has no partner or several is a problem, under the name that `label` gives it; so is what is refused.
     """
     pairs: list[Pair] = []
     problems = [*images.problems, *annotations.problems]
-    for stem in sorted((images.found.keys() | annotations.found.keys()) - images.outside - annotations.outside):
+    for stem in sorted((images.found.keys() | annotations.found.keys()) - images.refused - annotations.refused):
         image, annotation = images.found.get(stem, ()), annotations.found.get(stem, ())
         if reason := _mismatch(image, annotation):
             problems.append(Problem(label((*image, *annotation)[0]), reason))
@@ -146,6 +146,13 @@ def files(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError as reason:
         raise InputError(f"the folder cannot be listed: {reason.strerror}", file=folder) from None
+
+
+def refusal(root: Path, file: Path) -> str:
+    """Why a file is not to be opened; empty if it may be. A pipe could be read for ever."""
+    if not inside(root, file):
+        return "leads out of the root folder"
+    return "" if file.is_file() else "not a regular file"
 
 
 def inside(root: Path, path: Path) -> bool:
