@@ -123,6 +123,7 @@ class Cascade(DenseReg):
     name: ClassVar[str] = "cascade"
     title: ClassVar[str] = "DenseReg Cascade"
     arrays: ClassVar[tuple[str, ...]] = ("image", "uv", "points")
+    masks: ClassVar[bool] = False
 
     def _plan(self, budget: str) -> budgets.Plan:
         return budgets.cascade_plan(budget, self._steps)

@@ -32,9 +32,11 @@ from core_train import (
     save_weights,
     seed_torch,
 )
+from core_train.batches import Transform
 from face_densereg import budgets
 from face_densereg.images import rgb
-from face_densereg.locate import Crop, find_face, whole
+from face_densereg.locate import MOST_FACES, Crop, find_face, find_faces, territories, whole
+from face_densereg.masking import Masked, ignore_boxes, moving_masks
 from face_densereg.network import DenseRegNet, DenseRegTraining
 from face_densereg.readout import read_landmarks
 from face_densereg.shape_model import ShapeModel, fit_shape_model
@@ -46,6 +48,9 @@ BATCH = 32
 STATISTICS = 2000
 """Training samples that the template's landmarks and the shape model are estimated from."""
 
+LEAST_FOUND = 0.25
+"""Of the landmarks of one of several faces; a profile shows half of them."""
+
 
 class DenseReg:
     """Dense template coordinates by quantised regression (Güler et al.), landmarks as a by-product.
@@ -55,12 +60,13 @@ class DenseReg:
         steps: optimiser steps in place of the budget's, where a table trains many networks.
 
     A system with more branches overrides `_network`, `_training`, `_maps` and `_answers`, and names the arrays of a
-    training sample that it learns from.
+    training sample that it learns from, and whether its loss leaves out regions of them.
     """
 
     name: ClassVar[str] = "densereg"
     title: ClassVar[str] = "DenseReg"
     arrays: ClassVar[tuple[str, ...]] = ("image", "uv")
+    masks: ClassVar[bool] = True
 
     def __init__(self, *, bins: int = 10, steps: int | None = None) -> None:
         for name, value in (("bins", bins), ("steps", steps)):
@@ -71,10 +77,12 @@ class DenseReg:
         self._state: dict[str, object] = {}
         self._template = np.empty((0, 2))
         self._shape: ShapeModel | None = None
-        self._side, self._face = 0, 0.0
+        self._side, self._face, self._masked = 0, 0.0, False
 
     def fit(self, train: Sequence[Sample], valid: Sequence[Sample], *, seed: int, budget: str, workdir: Path) -> None:
         """Train on square images with `uv` and `points`; goes on from a checkpoint in `workdir`.
+
+        Where samples have `ignore` (B, 4) boxes, what is in them does not contribute to the loss (`masking`).
 
         Raises `InputError` for an unknown budget, no samples, or samples that are not square.
         """
@@ -92,10 +100,11 @@ class DenseReg:
         seed_torch(seed, "weights")
         net = self._network(plan)
         schedule: Schedule = cosine() if plan.schedule == "cosine" else polynomial(warmup=0.02)
-        augment = Augment() if plan.augment else None
+        augment = self._augment(Augment()) if plan.augment else None
+        source, keys = (Masked(train), (*self.arrays, "ignored")) if self._masked else (train, self.arrays)
         fit_module(
             self._training(net, plan),
-            ArrayBatches(train, plan.batch, seed, "batches", keys=self.arrays, transform=augment),
+            ArrayBatches(source, plan.batch, seed, "batches", keys=keys, transform=augment),
             budget=Budget(steps=plan.steps),
             seed=seed,
             workdir=workdir,
@@ -119,11 +128,7 @@ class DenseReg:
             pca: reconstruct the landmarks with the PCA shape model (Sec. 5.3).
             refine: sub-pixel landmarks.
         """
-        if decode not in get_args(Decode):
-            raise InputError(f"unknown decoding {decode!r}; known: {', '.join(get_args(Decode))}", field="decode")
-        if decode == "bins" and self.bins == 1:
-            raise InputError("plain regression (K = 1) has no bins to decode", field="decode")
-        net = self._ready()
+        net = self._checked(decode)
         for chunk in chunks(inputs, BATCH):
             images = [rgb(arrays) for arrays in chunk]
             crops = [self._crop(image) for image in images]
@@ -131,6 +136,31 @@ class DenseReg:
             answers = iter(self._answers(net, np.stack(seen), decode) if seen else ())
             for image, crop in zip(images, crops, strict=True):
                 yield self._read(image, crop, next(answers) if crop is not None else None, pca=pca, refine=refine)
+
+    def predict_faces(
+        self,
+        image: np.ndarray,
+        *,
+        decode: Decode = "hard",
+        pca: bool = False,
+        refine: bool = True,
+        most: int = MOST_FACES,
+    ) -> list[Arrays]:
+        """Every face of an image (H, W, 3) uint8 RGB of any size, best first, each as `predict` answers for one.
+
+        Each is found by the network's own foreground (`locate.find_faces`), read in a crop of its own, and only where
+        no other face is nearer. Where fewer than `LEAST_FOUND` of the landmarks are found it was none: an empty list
+        is an image without a face.
+        """
+        net, image = self._checked(decode), rgb({"image": image})
+        crops = find_faces(image, self._side, self._face, self._foreground, most=most)
+        faces = []
+        for some in chunks(zip(crops, territories(crops), strict=True), BATCH):
+            answers = self._answers(net, np.stack([crop.image for crop, _ in some]), decode)
+            for (crop, own), answer in zip(some, answers, strict=True):
+                answer["uv"][~own] = np.nan
+                faces.append(self._read(image, crop, answer, pca=pca, refine=refine))
+        return [face for face in faces if face["found"].mean() >= LEAST_FOUND]
 
     def speeds(
         self, inputs: Sequence[Arrays], *, decode: Decode = "hard", pca: bool = False, refine: bool = True
@@ -195,9 +225,15 @@ class DenseReg:
     def _training(self, net: nn.Module, plan: budgets.Plan) -> LightningModule:
         return DenseRegTraining(net, rate=plan.rate, kernel_rate=plan.kernel_rate, positions=plan.positions)
 
+    def _augment(self, augment: Transform) -> Transform:
+        return moving_masks(augment)
+
     def _learn_geometry(self, train: Sequence[Sample], side: int) -> None:
         """Template landmarks, shape model, and the size of a face in a training image."""
         samples = [train[index] for index in range(min(len(train), STATISTICS))]
+        self._masked = any(ignore_boxes(sample) is not None for sample in samples)
+        if self._masked and not self.masks:
+            raise InputError(f"{self.title} does not leave regions out of its loss", field="ignore")
         self._template = landmark_coordinates(samples)
         self._shape = fit_shape_model(np.array([sample.target["points"] for sample in samples], np.float64))
         areas = [np.isfinite(sample.target["uv"][..., 0]).sum() for sample in samples]
@@ -214,6 +250,14 @@ class DenseReg:
         if self._net is None:
             raise InputError("the method is neither fitted nor loaded")
         return self._net
+
+    def _checked(self, decode: Decode) -> nn.Module:
+        """The network, if it can be decoded so."""
+        if decode not in get_args(Decode):
+            raise InputError(f"unknown decoding {decode!r}; known: {', '.join(get_args(Decode))}", field="decode")
+        if decode == "bins" and self.bins == 1:
+            raise InputError("plain regression (K = 1) has no bins to decode", field="decode")
+        return self._ready()
 
     def _crop(self, image: np.ndarray) -> Crop | None:
         if image.shape[:2] == (self._side, self._side):

@@ -16,6 +16,7 @@ from core_quantreg import QuantHead, QuantOutput, quant_loss
 from core_train import Muon, adamw, to_input
 from core_train.backbones import DilatedResNet101, Hourglass, SmallUNet
 from face_densereg.budgets import Plan
+from face_densereg.masking import known_part
 
 
 def trunk(plan: Plan, extra: int = 0) -> nn.Module:
@@ -48,10 +49,14 @@ class DenseRegNet(nn.Module):
         self.trunk = trunk(plan)
         self.head = QuantHead(int(self.trunk.out_channels), bins)
 
+    def features(self, images: Tensor) -> Tensor:
+        """(N, H, W, 3) uint8 RGB -> the last shared features, at the trunk's stride."""
+        features: Tensor = self.trunk(F.pixel_unshuffle(to_input(images), self.fold))
+        return features
+
     def forward(self, images: Tensor) -> QuantOutput:
         """(N, H, W, 3) uint8 RGB -> maps; `QuantOutput.upsample` brings them to image scale."""
-        pixels = F.pixel_unshuffle(to_input(images), self.fold)
-        output: QuantOutput = self.head(self.trunk(pixels))
+        output: QuantOutput = self.head(self.features(images))
         return output
 
 
@@ -63,11 +68,22 @@ class DenseRegTraining(LightningModule):
         self.net, self.rate, self.kernel_rate, self.positions = net, rate, kernel_rate, positions
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> Tensor:
-        """`image` (N, H, W, 3) uint8 and `uv` (N, H, W, 2) float32 with NaN outside the face -> the total loss."""
+        """`image` (N, H, W, 3) uint8 and `uv` (N, H, W, 2) float32 with NaN outside the face -> the total loss.
+
+        Pixels where `ignored` (N, H, W) uint8 is 1, if it is there, do not contribute.
+        """
         output = self.net(batch["image"])
         with torch.autocast(batch["image"].device.type, enabled=False):
-            limit = None if self.positions is None else self.positions * len(batch["image"])
-            return quant_loss(output, batch["uv"].movedim(-1, 1), max_positions=limit).total
+            return self.dense_loss(output, batch)
+
+    def dense_loss(self, output: QuantOutput, batch: Mapping[str, Tensor]) -> Tensor:
+        """The total loss of the coordinates and of face against background."""
+        coordinates = batch["uv"].movedim(-1, 1)
+        return quant_loss(output, coordinates, known_part(batch), max_positions=self.limit(batch)).total
+
+    def limit(self, batch: Mapping[str, Tensor]) -> int | None:
+        """At how many positions of a batch the losses of coordinates are estimated."""
+        return None if self.positions is None else self.positions * len(batch["image"])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW, or Muon for the kernels of the trunk; the paper does not name its optimiser."""

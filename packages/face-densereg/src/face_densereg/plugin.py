@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from core_eval import LazyFactory
+
 if TYPE_CHECKING:
     from core_eval import Method
 
 
-def densereg(*, bins: int = 10, steps: int | None = None) -> Method:
+def densereg(*, bins: int = 10, steps: int | None = None, depth: bool = False) -> Method:
     """DenseReg: template coordinates by quantised regression (plain for K = 1), landmarks read from them.
 
     With it come the deformable models that may refine the landmarks, except where the network alone is compared: with
-    another number of `steps`, or K = 1.
+    another number of `steps`, K = 1, or a `depth` branch.
     """
+    if depth:
+        from face_densereg.depth import DenseRegDepth
+
+        return DenseRegDepth(bins=bins, steps=steps)
     from face_densereg.deformable import Deformable
     from face_densereg.method import DenseReg
 
@@ -56,3 +62,7 @@ METHODS: dict[str, Callable[..., Method]] = {
     "mean-shape": mean_shape,
     "part-transfer": part_transfer,
 }
+
+METRICS: dict[str, LazyFactory] = {"depth-error": LazyFactory("face_densereg.depth_error:depth_error")}
+
+DEMOS: dict[str, LazyFactory] = {"face": LazyFactory("face_densereg.demo:face")}
