@@ -119,9 +119,17 @@ def test_registering_lines_of_the_examples_name_their_files(ending, kind, tmp_pa
 # Registration
 
 
+def test_real_training_data_are_those_that_are_scored():
+    """Only they are given the folder of the user's copy."""
+    trained = {name: spec["train"]["real"] for name, spec in BENCHMARKS.items() if "real" in spec.get("train", {})}
+    assert trained
+    assert trained == {name: BENCHMARKS[name]["data"]["real"] for name in trained}
+
+
 def test_ids_in_the_specifications_are_registered():
     used = {("DATASETS", name) for spec in BENCHMARKS.values() for name in spec.get("data", {}).values()}
-    used |= {("DATASETS", spec["train"]["dataset"]) for spec in BENCHMARKS.values() if "train" in spec}
+    trained = [spec["train"] for spec in BENCHMARKS.values() if "train" in spec]
+    used |= {("DATASETS", entry[word]) for entry in trained for word in ("dataset", "real") if word in entry}
     used |= {("METRICS", entry["metric"]) for spec in BENCHMARKS.values() for entry in spec.get("metrics", {}).values()}
     used |= {("METHODS", row["method"]) for table in TABLES.values() for row in table["rows"] if "method" in row}
     known = {"METHODS": METHODS, "DATASETS": DATASETS, "METRICS": METRICS}
