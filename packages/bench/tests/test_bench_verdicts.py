@@ -188,6 +188,19 @@ def test_noise_is_undecided(laboratory) -> None:
     assert report.comparisons[0].low < 0 < report.comparisons[0].high
 
 
+@pytest.mark.parametrize(("code", "finding"), [("0123456789ab", "holds"), ("ba9876543210", "undecided")])
+def test_what_one_training_gives_two_rows_is_no_difference(laboratory, code, finding) -> None:
+    """Both rows read the same three networks, which differ much; or the second row has trained its own."""
+    for seed, mean in enumerate((0.03, 0.05, 0.07)):
+        values = errors(seed, mean)
+        laboratory.add("Good", values, seed)
+        versions = {"fakepack": f"1.0+{code}", "torch": "2.0+cpu"}
+        laboratory.add("Good, half", 0.9 * values, seed, versions=versions)
+    (report,) = judge(laboratory.measure(claims=(claim(["Good, half"], ["Good"]),)))
+    assert report.finding == finding
+    assert report.comparisons[0].gain > 0
+
+
 def test_clusters_widen_the_interval(laboratory) -> None:
     shift = np.repeat(np.random.default_rng(7).normal(0, 0.01, 20), 10)  # 20 people, 10 images each
     person = np.tile(np.arange(20), 10)

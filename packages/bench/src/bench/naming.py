@@ -43,12 +43,20 @@ def seed(*parts: Any) -> int:
     return int(digest("seed", *parts)[:8], 16) >> 1
 
 
+PREDICTING = " | "
+
+
 def recipe(method: str, options: Mapping[str, Any], predict: Mapping[str, Any]) -> str:
     """Method and options in one readable line, as it stands in a result: ``pkg:name bins=10 | pca=true``."""
     text = " ".join([method, *(f"{name}={canonical(value)}" for name, value in sorted(options.items()))])
     if predict:
-        text += " | " + " ".join(f"{name}={canonical(value)}" for name, value in sorted(predict.items()))
+        text += PREDICTING + " ".join(f"{name}={canonical(value)}" for name, value in sorted(predict.items()))
     return text
+
+
+def training(of: str) -> str:
+    """The part of a `recipe` that decides what is trained."""
+    return of.partition(PREDICTING)[0]
 
 
 @cache

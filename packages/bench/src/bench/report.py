@@ -11,11 +11,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.naming import recipe, seed
+from bench import resampled
+from bench.naming import recipe
 from bench.plan import options_of
 from bench.samples import Samples
 from bench.spec import Benchmark, Column, Row, Table
-from core_eval import Budget, InputError, Kind, Metric, Result, bootstrap
+from core_eval import Budget, InputError, Kind, Metric, Result
 
 Status = Literal["measured", "failed", "not run", "reported only", "not applicable", "no data"]
 Verdict = Literal["match", "close", "off", ""]
@@ -128,7 +129,7 @@ def measure(
             mine.setdefault((result.row, result.column), []).append(result)
     cells = {
         (row.label, column.key): _cell(
-            table, row, column, metrics, mine.get((row.label, column.key), []), load, data, budget
+            table, benchmark, row, column, metrics, mine.get((row.label, column.key), []), load, data, budget
         )
         for row in table.rows.values()
         for column in table.columns.values()
@@ -155,6 +156,7 @@ def contributions(cell: Cell, metric: str, load: Loader) -> Contributions | None
 
 def _cell(
     table: Table,
+    benchmark: Benchmark,
     row: Row,
     column: Column,
     metrics: Mapping[str, Metric],
@@ -184,8 +186,9 @@ def _cell(
     bare = Cell(column.key, reported, "measured", value, results=pooled)
     values = contributions(bare, metric.name, load)
     if values is not None:
-        rng = np.random.default_rng(seed("interval", table.id, row.label, column.key, data, budget))
-        interval = bootstrap(values.values, values.groups, metric.reduce, rng, terms=metric.terms)
+        names = ("interval", table.id, row.label, column.key, data, budget)
+        code = resampled.code_of(metric, benchmark)
+        interval = resampled.interval(values.values, values.groups, metric.reduce, metric.terms, names, code)
         low, high = factor * interval.low, factor * interval.high
     # An incomplete copy is another test set: its number says nothing about the printed one.
     whole = not any(result.provenance.partial for result in pooled)

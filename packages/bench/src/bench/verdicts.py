@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.naming import seed
+from bench import resampled
+from bench.naming import training
 from bench.report import Cell, Contributions, Measured, better, contributions, scale
 from bench.spec import Claim
-from core_eval import Metric, Paired, holm, paired_bootstrap
+from core_eval import Metric, Paired, holm
 
 Finding = Literal["holds", "fails", "undecided", "not run", "not testable"]
 LEVEL = 0.05
@@ -129,10 +130,20 @@ def _test(measured: Measured, key: Key, replicates: int) -> Paired | None:
     if a is None or b is None:
         return None
     named = key[:3] if key[2] == key[3] else key
-    rng = np.random.default_rng(seed("claim", measured.table.id, *named, measured.data, measured.budget))
+    names = ("claim", measured.table.id, *named, measured.data, measured.budget)
+    code = resampled.code_of(metric, measured.benchmark)
     if a.ids != b.ids:
-        return _unpaired(a, b, metric, rng, replicates)
-    return paired_bootstrap(a.values, b.values, a.groups, metric.reduce, rng, replicates=replicates, terms=metric.terms)
+        return _unpaired(a, b, metric, names, code, replicates)
+    same = _trainings(first) == _trainings(second)
+    return resampled.paired(
+        a.values, b.values, a.groups, metric.reduce, metric.terms, names, code, replicates, same_seeds=same
+    )
+
+
+def _trainings(cell: Cell) -> list[tuple[str, int, str, Mapping[str, str]]]:
+    """What was trained for each result of a cell: two cells with the same list read the same networks."""
+    origins = [(one.seed, one.provenance) for one in cell.results]
+    return [(training(origin.method), seed, origin.trained_on, origin.versions) for seed, origin in origins]
 
 
 FEWEST_GROUPS = 10
@@ -140,7 +151,7 @@ FEWEST_GROUPS = 10
 
 
 def _unpaired(
-    a: Contributions, b: Contributions, metric: Metric, rng: np.random.Generator, replicates: int
+    a: Contributions, b: Contributions, metric: Metric, names: Sequence[str], code: str, replicates: int
 ) -> Paired | None:
     """Compare a metric that is a ratio of sums on samples of which the two sides share none, not even a group.
 
@@ -158,7 +169,7 @@ def _unpaired(
 
     first, second = laid_out(a, 0), laid_out(b, len(a.ids))
     groups = (*a.groups, *b.groups)
-    return paired_bootstrap(first, second, groups, _ratio, rng, replicates=replicates, terms=lambda pairs: pairs)
+    return resampled.paired(first, second, groups, _ratio, lambda pairs: pairs, names, f"ratio of {code}", replicates)
 
 
 def _ratio(terms: NDArray[np.float64]) -> float:
