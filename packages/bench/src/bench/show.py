@@ -7,11 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
-from bench import speeds, texts
+from bench import grids, speeds, texts
 from bench.console import grid
 from bench.dryrun import Preview
 from bench.report import Cell, Measured, unit
@@ -29,61 +28,14 @@ COLOURS = {
 }
 
 
-WIDE = 150
-
-
 def show(console: Console, report: Report) -> None:
     """The whole report of a reproduction."""
     measured = report.measured
-    console.print(results(measured, wide=console.width >= WIDE))
+    for part in grids.results(measured, console.width):
+        console.print(part)
     console.print(claims(report.claims, measured))
     for line in footer(report):
         console.print(Text(line, style="dim"))
-
-
-def results(measured: Measured, *, wide: bool = True) -> Grid:
-    """Printed beside measured values; intervals below the values unless there is room beside them."""
-    table = measured.table
-    between = " " if wide else "\n"
-    real = measured.data == "real"
-    where = "real data" if real else "stand-in data: not comparable with the printed numbers"
-    title = f"{table.where}: {table.title} · {where}"
-    shown = grid(title=title)
-    shown.add_column("System")
-    for column in table.columns.values():
-        heading = escape(texts.heading(column, measured.metric(column.key)))
-        if any(column.key in row.reported for row in table.rows.values()):
-            shown.add_column(f"{heading}\nprinted", justify="right")
-        if column.metric is not None and column not in measured.left_out:
-            shown.add_column(f"{heading}\n{'measured' if real else 'stand-in'} [dim]\\[95 %][/dim]")
-    shown.add_column("")
-    for row in table.rows.values():
-        cells: list[Text] = [Text(row.label)]
-        for column in table.columns.values():
-            cell = measured.cell(row.label, column.key)
-            if any(column.key in other.reported for other in table.rows.values()):
-                cells.append(Text(cell.reported, style="dim"))
-            if column.metric is not None and column not in measured.left_out:
-                places = texts.decimals(measured, column)
-                text = Text(texts.value(cell, places), style=_style(cell))
-                cells.append(text.append(between + texts.interval(cell, places), style="not bold dim"))
-        shown.add_row(*cells, Text(_remark(measured, row.label), style="dim"))
-    return shown
-
-
-def _style(cell: Cell) -> str:
-    return "red" if cell.status == "failed" else "bold" if cell.value is not None else "dim"
-
-
-def _remark(measured: Measured, label: str) -> str:
-    row = measured.table.rows[label]
-    state = texts.state(measured, row)
-    verdicts = [cell.verdict for key in measured.table.columns if (cell := measured.cell(label, key)).verdict]
-    seeds = {cell.seeds for key in measured.table.columns if (cell := measured.cell(label, key)).seeds}
-    parts = [state, " ".join(verdicts)]
-    if seeds:
-        parts.append(f"{max(seeds)} seed{'s' * (max(seeds) != 1)}")
-    return ", ".join(part for part in parts if part)
 
 
 def claims(reports: tuple[ClaimReport, ...], measured: Measured) -> Grid:
