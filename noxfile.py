@@ -18,7 +18,7 @@ CONSTRAINTS = "ci/constraints.txt"
 RUFF = ["ruff"]
 TYPES = ["mypy", "pandas-stubs"]
 # Mostly arrays whose element type the stubs lose, and modules without stubs.
-UNTYPED = ["data-synth", "face-densereg", "pose3d-structured"]
+UNTYPED = ["data-synth", "face-densereg"]
 CHECKS = [
     "embreex",
     "numpy",
