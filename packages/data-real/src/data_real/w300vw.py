@@ -94,7 +94,8 @@ class W300VW(Copy):
         number = int(text)
         image, points = self._videos.frame(pair.image, number), read_pts(pair.annotation)
         check_inside(points, image, pair.annotation)
-        target = {"points": points, "category": np.int64(_CATEGORY[video]), "frame": np.int64(number)}
+        numbers = {"category": _CATEGORY[video], "frame": number}
+        target = {"points": points, **{key: np.array(value, np.int64) for key, value in numbers.items()}}
         return Sample(id=pair.id, inputs={"image": image}, target=target, group=video)
 
     @cached_property
