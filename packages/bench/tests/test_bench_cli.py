@@ -104,6 +104,16 @@ def test_describe_shows_all_that_is_fixed(bench, name, parts) -> None:
         assert part in ran.out
 
 
+def test_describe_tells_what_is_learnt_from_for_real_data(checkout, bench) -> None:
+    checkout.edit(
+        '[train]\ndataset = "fakepack:faces"',
+        '[train]\ndataset = "fakepack:faces"\nreal = "fakepack:photos"',
+        checkout.table.with_name("benchmark.toml"),
+    )
+    for name in ("toy", "toy-table"):
+        assert "learn from fakepack:faces (for scores on real data fakepack:photos)" in bench("describe", name).out
+
+
 def test_describe_suggests_the_nearest_name(bench) -> None:
     ran = bench("describe", "toy-tabel")
     assert (ran.code, ran.out) == (2, "")
