@@ -12,8 +12,8 @@ from face_densereg.aligned import frame_of
 from face_densereg.mdm import training
 from face_densereg.mdm.network import MOVE, MnemonicDescent, PatchNet, sample_patches
 from face_densereg.mdm.plans import PLANS, plan
-from face_densereg.mdm.starts import Starts, box_start, near_start
-from face_densereg.shape_model import fit_shape_model
+from face_densereg.mdm.starts import MODE_NOISE, Starts, box_start, near_start
+from face_densereg.shape_model import fit_shape_model, similarity
 
 PLAN = replace(PLANS["smoke"], side=40, patch=10, hidden=48, updates=120, batch=16, rate=2e-3)
 CORNERS = np.array([[0, 0], [1, 0], [0.5, 0.5], [0, 1], [1, 1]])
@@ -122,6 +122,22 @@ def test_near_starts_are_nearer_than_boxes(samples, shapes):
     truth = [sample.target["points"] for sample in samples]
     near, box = (distance(starts_of(samples, shapes, 1, kind), truth) for kind in (near_start, box_start))
     assert 0.2 < near < 0.7 * box
+
+
+def test_near_starts_err_alike_in_all_modes():
+    """As errors of single landmarks do, however much a mode varies between faces."""
+    rng = np.random.default_rng(5)
+    model = fit_shape_model(CORNERS * 24 + rng.normal(0, 3, (300, 5, 2)) * [[1, 0.5]])
+    assert model.deviations[0] > 1.5 * model.deviations[-1]
+    truth = model.mean * 20 + 30
+    errors = []
+    for _ in range(600):
+        start = near_start(truth, model, rng)
+        rotation, shift = similarity(start, model.mean)
+        errors.append(model.modes @ (start @ rotation.T + shift - model.mean).ravel())
+    spread = np.std(errors, axis=0)
+    assert spread.max() < 1.5 * spread.min()
+    assert MODE_NOISE < np.median(spread) < 1.5 * MODE_NOISE
 
 
 def test_training_brings_starts_to_the_landmarks(trained, shapes):
