@@ -75,6 +75,22 @@ def test_landmarks_of_comm_mt_do_not_depend_on_the_classifier():
     assert net.localiser[0].weight.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("network", [CommMT, HeatmapMT])
+def test_normalised_hidden_layers_outlive_a_step_that_shifts_them_all(network):
+    """One large step along inputs that are all positive moves every unit alike: below zero, without normalisation."""
+    shifted = {}
+    for normalise in (True, False):
+        net = network(TASKS["blocks"], replace(SMALL, normalise=normalise), SIZE).eval()
+        read = net.hidden if network is CommMT else net.classifier[0]
+        layers = [layer for layer in read if isinstance(layer, torch.nn.Linear)]
+        with torch.no_grad():
+            for layer in layers[:2]:
+                layer.bias -= 1e4
+            shifted[normalise] = net(images(8)).logits[0]
+    assert shifted[True].std(0).min() > 1e-3
+    assert shifted[False].std(0).max() == 0
+
+
 def test_maps_move_with_the_image():
     """No pooling, no stride: far from the border a shift of the image shifts the maps."""
     net = SeqMT(replace(TASKS["blocks"], layers=2), PLAIN, replace(SIZE, height=32, width=32)).eval()

@@ -19,7 +19,8 @@ class Plan:
         steps: optimiser steps at most.
         batch: images a step from the annotated ones.
         others: images a step from the others (with cost T, each is seen transformed too).
-        normalise: each map of a large convolution is normalised over the image and all maps before its ReLU.
+        normalise: each map of a large convolution is normalised over the image and all maps before its ReLU; so are the
+            hidden layers that read whole maps.
         beta: inverse temperature in place of the task's, which belongs to maps of another scale; None: the task's.
         rate: peak learning rate of Adam.
         kernel_rate: peak learning rate of Muon for the kernels of the convolutions; None: Adam for all.

@@ -126,7 +126,7 @@ class CommMT(Network):
             raise InputError(f"images of {size.width}x{size.height} px vanish in the pooling", field="image")
         hidden: list[nn.Module] = []
         for width in (256, 256):
-            hidden += [nn.Linear(flat, width), nn.ReLU(), nn.Dropout(task.dropout)]
+            hidden += hidden_layer(flat, width, task, normalise=plan.normalise)
             flat = width
         self.hidden = nn.Sequential(*hidden)
         self.landmarks = nn.Linear(flat, 2 * size.points)
@@ -154,13 +154,14 @@ class HeatmapMT(Network):
             modules: list[nn.Module] = []
             channels, height, width = size.points, size.height, size.width
             for _ in range(3):
-                modules += [nn.MaxPool2d(2), nn.Conv2d(channels, 16, 3, padding="same"), nn.ReLU()]
+                modules += [nn.MaxPool2d(2), *convolution(channels, 16, 3, plan)]
                 channels, height, width = 16, height // 2, width // 2
             flat = 16 * height * width
             if not flat:
                 raise InputError(f"images of {size.width}x{size.height} px vanish in the pooling", field="image")
             self.pooled = nn.Sequential(*modules, nn.Flatten())
-        self.classifier = nn.ModuleList(dense(flat, task, classes) for classes in size.classes)
+        normalise = plan.normalise
+        self.classifier = nn.ModuleList(dense(flat, task, classes, normalise=normalise) for classes in size.classes)
         self.start()
 
     def forward(self, images: Tensor) -> Answer:
@@ -180,10 +181,17 @@ def convolution(inputs: int, outputs: int, kernel: int, plan: Plan) -> list[nn.M
     return [layer, nn.GroupNorm(1, outputs), nn.ReLU()] if plan.normalise else [layer, nn.ReLU()]
 
 
-def dense(inputs: int, task: Task, classes: int) -> nn.Sequential:
-    """Fully connected layers with ReLU and dropout, but for the last."""
+def hidden_layer(inputs: int, outputs: int, task: Task, *, normalise: bool) -> list[nn.Module]:
+    """A fully connected layer with ReLU and dropout; normalised before the ReLU where thousands of inputs would let a
+    large rate end all of its units at once."""
+    norm = [nn.LayerNorm(outputs)] if normalise else []
+    return [nn.Linear(inputs, outputs), *norm, nn.ReLU(), nn.Dropout(task.dropout)]
+
+
+def dense(inputs: int, task: Task, classes: int, *, normalise: bool = False) -> nn.Sequential:
+    """Hidden layers of the task, then one without ReLU."""
     modules: list[nn.Module] = []
     for width in task.hidden:
-        modules += [nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(task.dropout)]
+        modules += hidden_layer(inputs, width, task, normalise=normalise)
         inputs = width
     return nn.Sequential(*modules, nn.Linear(inputs, classes))
