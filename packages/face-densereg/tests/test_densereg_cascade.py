@@ -1,5 +1,7 @@
 """The cascade on a toy world: the colour of a pixel tells its template coordinate, so a few steps suffice."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -162,3 +164,12 @@ def test_the_papers_budget_has_two_hourglasses():
     assert (plan.trunk, plan.steps) == ("hourglass", budgets.plan("paper").steps)
     with pytest.raises(ValueError, match="images alone"):
         CascadeNet(budgets.plan("paper"), bins=10, points=68)
+
+
+def test_the_quick_cascade_makes_fewer_steps_and_differs_in_nothing_else():
+    """A step takes twice as long as DenseReg's; whoever names a number of steps gets it."""
+    alone, both = budgets.plan("quick"), budgets.cascade_plan("quick")
+    assert alone.steps / 2.2 < both.steps < alone.steps
+    assert replace(both, steps=alone.steps) == alone
+    assert budgets.cascade_plan("quick", steps=7).steps == 7
+    assert budgets.cascade_plan("smoke") == budgets.plan("smoke")
