@@ -276,7 +276,7 @@ class DenseReg:
 
     def _maps(self, net: nn.Module, images: np.ndarray) -> QuantOutput:
         """(N, H, W, 3) uint8 -> the head's maps at the trunk's stride, on the device."""
-        return next(predict_batches(net, [np.ascontiguousarray(images)]))
+        return next(predict_batches(net, [np.require(images, requirements=["C", "W"])]))
 
     def _landmarks(self, answer: Arrays, *, refine: bool) -> tuple[np.ndarray, np.ndarray]:
         """`points` (P, 2) px of the crop and `found` (P,) of an answer."""
