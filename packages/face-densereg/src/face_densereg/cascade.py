@@ -20,11 +20,11 @@ from torch import Tensor, nn
 
 from core_eval import Arrays, InputError
 from core_quantreg import QuantHead, QuantOutput, quant_loss, upsample
-from core_train import Muon, adamw, predict_batches, to_input
+from core_train import Muon, adamw, to_input
 from core_train.backbones import ConvUnit
 from face_densereg import budgets
 from face_densereg.heatmaps import heatmap_loss, read_heatmaps
-from face_densereg.method import Decode, DenseReg, decoded
+from face_densereg.method import Decode, DenseReg, decoded, forward
 from face_densereg.network import trunk
 
 
@@ -152,7 +152,7 @@ class Cascade(DenseReg):
 
     @staticmethod
     def _both(net: nn.Module, images: np.ndarray) -> CascadeOutput:
-        output = next(predict_batches(net, [np.ascontiguousarray(images)]))
+        output = forward(net, images)
         if not isinstance(output, CascadeOutput):
             raise InputError("the network is not a cascade")
         return output

@@ -24,11 +24,10 @@ from torch import Tensor, nn
 from core_eval import Arrays, InputError, Sample
 from core_quantreg import QuantHead, QuantOutput, quant_loss
 from core_quantreg import predict as decode_maps
-from core_train import predict_batches
 from core_train.batches import ArrayBatch, Transform
 from face_densereg import budgets
 from face_densereg.locate import Crop
-from face_densereg.method import Decode, DenseReg, decoded
+from face_densereg.method import Decode, DenseReg, decoded, forward
 from face_densereg.network import DenseRegNet, DenseRegTraining
 
 
@@ -119,7 +118,7 @@ class DenseRegDepth(DenseReg):
 
     @staticmethod
     def _both(net: nn.Module, images: np.ndarray) -> DepthOutput:
-        output = next(predict_batches(net, [np.ascontiguousarray(images)]))
+        output = forward(net, images)
         if not isinstance(output, DepthOutput):
             raise InputError("the network has no depth branch")
         return output

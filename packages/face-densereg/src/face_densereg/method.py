@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -276,7 +276,7 @@ class DenseReg:
 
     def _maps(self, net: nn.Module, images: np.ndarray) -> QuantOutput:
         """(N, H, W, 3) uint8 -> the head's maps at the trunk's stride, on the device."""
-        return next(predict_batches(net, [np.require(images, requirements=["C", "W"])]))
+        return forward(net, images)
 
     def _landmarks(self, answer: Arrays, *, refine: bool) -> tuple[np.ndarray, np.ndarray]:
         """`points` (P, 2) px of the crop and `found` (P,) of an answer."""
@@ -300,6 +300,11 @@ class DenseReg:
         if crop.image is not image:
             field, points = crop.field_to_image(field, height, width), crop.points_to_image(points)
         return {"uv": field, "points": points, "found": found}
+
+
+def forward(net: nn.Module, images: np.ndarray) -> Any:
+    """What a network answers to (N, H, W, 3) uint8, on its device. torch wants memory that it may write to."""
+    return next(predict_batches(net, [np.require(images, requirements=["C", "W"])]))
 
 
 def decoded(output: QuantOutput, size: tuple[int, ...], decode: Decode) -> np.ndarray:
