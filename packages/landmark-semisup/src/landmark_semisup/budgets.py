@@ -86,7 +86,7 @@ _QUICK = Plan(
 PLANS = {
     "smoke": replace(_QUICK, steps=10, check=10, valid=64),
     "quick": _QUICK,
-    "standard": replace(_QUICK, fold=2, kernel=5, steps=10_000, batch=32, others=32, check=200, valid=800, patience=25),
+    "standard": replace(_QUICK, steps=6000, check=200, valid=800, patience=15),
     "paper": _PRINTED,
 }
 
