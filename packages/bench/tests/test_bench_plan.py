@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench.catalogue import Catalogue
 from bench.naming import canonical, seed, sources
 from bench.plan import plan
+from core_eval import InputError
 
 
 def runs_of(checkout, **options):
@@ -37,6 +40,15 @@ def test_another_row_moves_no_seed(checkout) -> None:
     assert after.items() > before.items()
     assert len({seed for (row, _), seed in after.items() if row == "Good"}) == 3
     assert all(0 <= seed < 2**31 for seed in after.values())
+
+
+def test_runs_shared_out_over_machines_are_those_of_one(checkout) -> None:
+    whole = runs_of(checkout, seeds=5)
+    parts = [*runs_of(checkout, seeds=3), *runs_of(checkout, seeds=2, first_seed=3)]
+    assert {(run.label, run.seed) for run in parts} == {(run.label, run.seed) for run in whole}
+    assert len(parts) == len(whole)
+    with pytest.raises(InputError, match="counted from 0"):
+        runs_of(checkout, first_seed=-1)
 
 
 def test_a_seed_is_the_same_on_every_machine() -> None:

@@ -63,6 +63,9 @@ def test_a_second_run_answers_from_the_cache_and_adds_nothing(checkout, bench, m
     third = bench("reproduce", "toy-table", "--seeds", "3")
     assert "5 new lines" in third.out, "more seeds keep the ones that are there"
     assert len(log.read_text().splitlines()) == 6
+    fourth = bench("reproduce", "toy-table", "--seeds", "1", "--first-seed", "4")
+    assert "5 new lines" in fourth.out
+    assert sorted({json.loads(line)["seed"] for line in checkout.results.read_text().splitlines()}) == [0, 1, 2, 4]
 
 
 def test_what_rows_must_share_is_drawn_from_the_number_of_the_run(checkout, bench, monkeypatch, tmp_path) -> None:

@@ -63,23 +63,27 @@ def plan(
     data: Kind,
     budget: Budget,
     seeds: int | None = None,
+    first_seed: int = 0,
     rows: Sequence[str] = (),
     columns: Sequence[str] = (),
 ) -> tuple[Run, ...]:
     """The runs of a table, row by row, models that are shared next to each other.
 
-    `rows` and `columns` are as in `select` and `select_columns`. Raises `InputError` for an unknown row or column, a
-    kind of data the benchmark lacks, or a number of seeds below one.
+    `rows` and `columns` are as in `select` and `select_columns`; repetitions are counted from `first_seed`. Raises
+    `InputError` for an unknown row or column, a kind of data the benchmark lacks, a number of seeds below one, or a
+    first one below zero.
     """
     if data not in benchmark.data:
         raise InputError(f"{benchmark.key} has no {data} data", file=benchmark.file, field=f"data.{data}")
     count = table.budget(budget).seeds if seeds is None else seeds
     if count < 1:
         raise InputError(f"expected at least one seed, got {count}")
+    if first_seed < 0:
+        raise InputError(f"seeds are counted from 0, got {first_seed} as the first")
     wanted = select_columns(table, columns, budget)
     runs: list[Run] = []
     for row in select(table, rows):
-        for repetition in range(count):
+        for repetition in range(first_seed, first_seed + count):
             runs += _runs(table, benchmark, row, wanted, data, budget, repetition)
     order = {model: index for index, model in reversed(list(enumerate(map(_model_key, runs))))}
     return tuple(sorted(runs, key=lambda run: order[_model_key(run)]))

@@ -41,6 +41,7 @@ class Request:
     allow_partial: bool = False
     budget: Budget = "quick"
     seeds: int | None = None
+    first_seed: int = 0
     rows: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()  # none: those that the budget fills
     jobs: int | None = None  # models trained at the same time; None: as many as pays
@@ -87,6 +88,7 @@ def prepare(workspace: Workspace, request: Request) -> Prepared:
         data=request.data,
         budget=request.budget,
         seeds=request.seeds,
+        first_seed=request.first_seed,
         rows=request.rows,
         columns=request.columns,
     )

@@ -41,6 +41,9 @@ def reproduce(
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Trainings per row. [default: the table's, mostly 1]")
     ] = None,
+    first_seed: Annotated[
+        int, typer.Option(min=0, help="Number of the first training: to add to those there are, or to share them out.")
+    ] = 0,
     rows: Annotated[list[str] | None, typer.Option("--rows", help="Only this row; may be given several times.")] = None,
     columns: Annotated[
         list[str] | None,
@@ -69,6 +72,8 @@ def reproduce(
 
       bench reproduce table2-300w --seeds 3 --rows DenseReg --rows "Mean shape"
 
+      bench reproduce blocks --seeds 2 --first-seed 3
+
       bench reproduce table2-300w --data real --root ~/300w --allow-partial --dry-run
     """
     import json
@@ -86,6 +91,7 @@ def reproduce(
         allow_partial=allow_partial,
         budget=budget_of(budget.value),
         seeds=seeds,
+        first_seed=first_seed,
         rows=tuple(rows or ()),
         columns=tuple(columns or ()),
         jobs=jobs,
