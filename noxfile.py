@@ -18,7 +18,7 @@ CONSTRAINTS = "ci/constraints.txt"
 RUFF = ["ruff"]
 TYPES = ["mypy", "pandas-stubs"]
 # Mostly arrays whose element type the stubs lose, and modules without stubs.
-UNTYPED = ["data-synth", "face-densereg"]
+UNTYPED = ["data-synth"]
 CHECKS = [
     "embreex",
     "numpy",

@@ -261,9 +261,9 @@ def test_weights_of_a_table_get_the_mask_of_the_same_template(opened, tmp_path):
 
 def test_the_template_shows_parts_and_landmarks(opened, tmp_path):
     """What is written to be drawn on can be read as a drawing, and the landmarks lie inside it."""
-    picture = pictures.template(opened.mask, opened.method._template)
+    picture = pictures.template(opened.mask, opened.method.geometry.template)
     Image.fromarray(picture).save(tmp_path / "template.png")
     assert read_drawing(tmp_path / "template.png").shape == (512, 512, 4)
-    marks = TemplatePoints(tuple(map(str, range(68))), opened.method._template)
+    marks = TemplatePoints(tuple(map(str, range(68))), opened.method.geometry.template)
     assert ((marks.uv >= 0) & (marks.uv <= 1)).all()
     assert opened.mask.max() == 7

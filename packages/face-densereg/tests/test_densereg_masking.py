@@ -120,7 +120,7 @@ def test_masked_faces_are_not_learnt_as_background(trained, toy, tmp_path):
     for method in (trained, train(toy, tmp_path, hint=False)):
         for index in (300, 301):
             sample, faces = pair(toy, index)
-            probability = method._foreground(sample.inputs["image"])
+            probability = method.foreground(sample.inputs["image"])
             shares.append([probability[np.isfinite(face.target["uv"][..., 0])].mean() for face in faces])
     masked, unmasked = np.array(shares[:2]), np.array(shares[2:])
     assert masked.min() > 0.8

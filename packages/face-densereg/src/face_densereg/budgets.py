@@ -56,7 +56,7 @@ def plan(budget: str, steps: int | None = None) -> Plan:
 
 
 CASCADE_STEPS = {"quick": 1500}
-"""Where the cascade, whose steps take twice as long, trains for fewer: its table keeps to a quarter of an hour."""
+"""Where the cascade, whose steps take twice as long, trains for fewer."""
 
 
 def cascade_plan(budget: str, steps: int | None = None) -> Plan:

@@ -23,8 +23,9 @@ from core_quantreg import QuantHead, QuantOutput, quant_loss, upsample
 from core_train import Muon, adamw, to_input
 from core_train.backbones import ConvUnit
 from face_densereg import budgets
+from face_densereg.decoding import Decode, decoded, forward
 from face_densereg.heatmaps import heatmap_loss, read_heatmaps
-from face_densereg.method import Decode, DenseReg, decoded, forward
+from face_densereg.method import DenseReg
 from face_densereg.network import trunk
 
 
@@ -49,13 +50,13 @@ class CascadeNet(nn.Module):
         super().__init__()
         self.fold = plan.fold
         first, second = trunk(plan), trunk(plan, extra=3 * (charts or 1))
-        width = int(first.out_channels)
+        width = first.out_channels
         wide = max(width, 2 * points)  # P heatmaps that are each zero at all other landmarks need about P features
         self.trunks = nn.ModuleList([first, nn.Sequential(second, ConvUnit(width, wide, size=1))])
         self.head = QuantHead(width, bins, parts=charts)
         self.heat = nn.Conv2d(wide, points, 1)
-        nn.init.normal_(self.heat.weight, std=0.01)
-        nn.init.zeros_(self.heat.bias)
+        for name, values in self.heat.named_parameters():
+            nn.init.normal_(values, std=0.01) if name == "weight" else nn.init.zeros_(values)
 
     def forward(self, images: Tensor) -> CascadeOutput:
         """(N, H, W, 3) uint8 RGB -> maps at the trunks' stride."""
@@ -129,7 +130,7 @@ class Cascade(DenseReg):
         return budgets.cascade_plan(budget, self._steps)
 
     def _network(self, plan: budgets.Plan) -> nn.Module:
-        return CascadeNet(plan, self.bins, len(self._template))
+        return CascadeNet(plan, self.bins, len(self.geometry.template))
 
     def _training(self, net: nn.Module, plan: budgets.Plan) -> LightningModule:
         assert isinstance(net, CascadeNet)

@@ -39,6 +39,7 @@ from core_train import (
 )
 from core_train.batches import ArrayBatch
 from face_densereg import budgets
+from face_densereg.geometry import training_part
 from face_densereg.images import rgb
 from face_densereg.network import trunk
 from face_densereg.segmentation import template_mask, transfer
@@ -63,12 +64,11 @@ class DeepLabNet(nn.Module):
         super().__init__()
         self.fold = plan.fold
         self.trunk = trunk(plan)
-        width, stride = int(self.trunk.out_channels), int(self.trunk.stride) * plan.fold
+        width, stride = self.trunk.out_channels, self.trunk.stride * plan.fold
         rates = [max(1, round(rate * side / stride / PRINTED_SIDE)) for rate in RATES]
         self.branches = nn.ModuleList(nn.Conv2d(width, classes, 3, padding=rate, dilation=rate) for rate in rates)
-        for branch in self.branches:
-            nn.init.normal_(branch.weight, std=0.01)
-            nn.init.zeros_(branch.bias)
+        for name, values in self.branches.named_parameters():
+            nn.init.normal_(values, std=0.01) if name.endswith("weight") else nn.init.zeros_(values)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, H, W, 3) uint8 RGB -> scores (N, C, h, w)."""
@@ -117,15 +117,7 @@ class DeepLab:
         Raises `InputError` for an unknown budget, no samples, samples that are not square, or no mask.
         """
         plan = budgets.plan(budget, self._steps)
-        train = train[: plan.images] if plan.images is not None else train
-        if not len(train):
-            raise InputError("no training samples")
-        prepare = getattr(train, "prepare", None)
-        if callable(prepare):
-            prepare()
-        height, width = train[0].inputs["image"].shape[:2]
-        if height != width:
-            raise InputError(f"training images must be square, got {height}x{width}", sample=train[0].id, field="image")
+        train, side = training_part(train, plan)
         mask = template_mask(train)
         classes = int(mask.max()) + 1
         augment = Augment() if plan.augment else None
@@ -135,7 +127,7 @@ class DeepLab:
             return {"image": arrays["image"], "part": transfer(mask, arrays["uv"])}
 
         seed_torch(seed, "weights")
-        net = DeepLabNet(plan, classes, height)
+        net = DeepLabNet(plan, classes, side)
         fit_module(
             DeepLabTraining(net, plan),
             ArrayBatches(train, plan.batch, seed, "batches", keys=("image", "uv"), transform=label),
@@ -147,8 +139,8 @@ class DeepLab:
             run=f"deeplab classes={classes} {asdict(plan)}",
             title="DeepLab",
         )
-        self._net, self._side = net, height
-        self._meta = {"plan": asdict(plan), "classes": classes, "side": height}
+        self._net, self._side = net, side
+        self._meta = {"plan": asdict(plan), "classes": classes, "side": side}
 
     def predict(self, inputs: Iterable[Arrays]) -> Iterator[Arrays]:
         """Yield `part` (H, W) uint8. An image of another size is scaled to fit into S x S px, its scores back."""

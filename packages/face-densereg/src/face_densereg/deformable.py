@@ -22,12 +22,13 @@ from core_train import chunks, load_weights, save_weights
 from face_densereg import budgets
 from face_densereg.aam import method as aam
 from face_densereg.aam.method import ActiveAppearance
+from face_densereg.decoding import Decode
 from face_densereg.images import rgb
 from face_densereg.initial import DETECTORS, learn_placement, place
 from face_densereg.mdm import plans
 from face_densereg.mdm import training as mdm
 from face_densereg.mdm.network import MnemonicDescent
-from face_densereg.method import BATCH, Decode, DenseReg
+from face_densereg.method import BATCH, DenseReg
 from face_densereg.speed import median_ms
 
 Init = Literal["densereg", "box", "hog-svm", "lbp-cascade"]

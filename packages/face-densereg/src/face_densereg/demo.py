@@ -98,7 +98,7 @@ class FaceDemo:
         made: dict[str, tuple[U8 | str, str]] = {}
         with report.timed("draw"):
             made["template.png"] = (
-                pictures.template(opened.mask, opened.method._template),
+                pictures.template(opened.mask, opened.method.geometry.template),
                 "the template, to draw a mask on: u_h to the right, u_v down; landmarks are numbered",
             )
             if faces:

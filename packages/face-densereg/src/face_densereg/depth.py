@@ -26,8 +26,9 @@ from core_quantreg import QuantHead, QuantOutput, quant_loss
 from core_quantreg import predict as decode_maps
 from core_train.batches import ArrayBatch, Transform
 from face_densereg import budgets
+from face_densereg.decoding import Decode, decoded, forward
 from face_densereg.locate import Crop
-from face_densereg.method import Decode, DenseReg, decoded, forward
+from face_densereg.method import DenseReg
 from face_densereg.network import DenseRegNet, DenseRegTraining
 
 
@@ -43,7 +44,7 @@ class DepthNet(DenseRegNet):
 
     def __init__(self, plan: budgets.Plan, bins: int) -> None:
         super().__init__(plan, bins)
-        self.depth = QuantHead(int(self.trunk.out_channels), 1, axes=1, background=False)
+        self.depth = QuantHead(self.trunk.out_channels, 1, axes=1, background=False)
 
     def forward(self, images: Tensor) -> DepthOutput:  # type: ignore[override]
         """(N, H, W, 3) uint8 RGB -> maps at the trunk's stride."""
@@ -82,12 +83,13 @@ class DenseRegDepth(DenseReg):
         return DepthNet(plan, self.bins)
 
     def _training(self, net: nn.Module, plan: budgets.Plan) -> LightningModule:
+        assert isinstance(net, DepthNet)
         return DepthTraining(net, rate=plan.rate, kernel_rate=plan.kernel_rate, positions=plan.positions)
 
-    def _learn_geometry(self, train: Sequence[Sample], side: int) -> None:
+    def _learn(self, train: Sequence[Sample], side: int) -> None:
         if "depth" not in train[0].target:
             raise InputError("the samples have no depth", sample=train[0].id, field="depth")
-        super()._learn_geometry(train, side)
+        super()._learn(train, side)
 
     def _augment(self, augment: Transform) -> Transform:
         return moving_depth(super()._augment(augment))
@@ -111,7 +113,7 @@ class DenseRegDepth(DenseReg):
             depth, unit = np.full((height, width), np.nan, np.float32), np.nan
         else:
             depth = np.where(np.isfinite(answer["uv"]).all(-1), answer["depth"], np.float32(np.nan))
-            unit = self._side * float(crop.to_image[0, 0])
+            unit = self.geometry.side * float(crop.to_image[0, 0])
             if crop.image is not image:
                 depth = crop.field_to_image(depth[..., None], height, width).reshape(height, width)
         return {**prediction, "depth": depth, "depth_unit": np.array(unit)}

@@ -112,14 +112,15 @@ def detected(method: DenseReg, image: NDArray[np.uint8]) -> Iterator[Crop]:
     for k in np.argsort(-np.asarray(scores)):
         box = boxes[int(k)]
         centre = (box.left() + box.right()) / 2, (box.top() + box.bottom()) / 2
-        yield cut(image, centre, method._face / (BOX_OF_FACE * box.width()), method._side)
+        yield cut(image, centre, method.geometry.face / (BOX_OF_FACE * box.width()), method.geometry.side)
 
 
 def proposed(method: DenseReg, image: NDArray[np.uint8]) -> Iterator[Crop]:
     """What the network itself takes for faces; an image of the training size is a crop already."""
-    if image.shape[:2] == (method._side, method._side):
+    side = method.geometry.side
+    if image.shape[:2] == (side, side):
         yield whole(image)
-    yield from find_faces(image, method._side, method._face, method._foreground)
+    yield from find_faces(image, side, method.geometry.face, method.foreground)
 
 
 FINDERS: dict[str, Callable[[DenseReg, NDArray[np.uint8]], Iterator[Crop]]] = {
@@ -136,11 +137,11 @@ def _settle(method: DenseReg, image: NDArray[np.uint8], crop: Crop, finder: str)
         rows, columns = np.nonzero(np.isfinite(uv[..., 0]))
         if not len(rows):
             return None
-        growth = float(np.sqrt(len(rows))) / method._face
+        growth = float(np.sqrt(len(rows))) / method.geometry.face
         if abs(np.log(growth)) <= TOLERANCE or turn == ROUNDS:
             break
         x, y = crop.points_to_image(np.array([[columns.mean(), rows.mean()]]))[0]
-        crop = cut(image, (x, y), 1 / (crop.to_image[0, 0] * growth), method._side)
+        crop = cut(image, (x, y), 1 / (crop.to_image[0, 0] * growth), method.geometry.side)
     (mirrored,) = method.predict([{"image": np.ascontiguousarray(crop.image[:, ::-1])}])
     if not np.isfinite(answer["points"]).all() or not agrees_with_mirror(uv, _largest(mirrored["uv"])):
         return None

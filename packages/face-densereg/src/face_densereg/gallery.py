@@ -52,8 +52,8 @@ def colour(uv: NDArray[np.floating], lines: int = 10) -> U8:
 def draw(image: U8, guess: NDArray[np.floating], truth: NDArray[np.floating], zoom: NDArray[np.floating]) -> U8:
     """Landmarks (P, 2) px of the unscaled image, on `image` that is `zoom` (x, y) times as large."""
     picture = image.copy()
-    truth, guess = (_fixed((np.asarray(points) + 0.5) * zoom - 0.5) for points in (truth, guess))
-    for there, here in zip(truth, guess, strict=True):
+    ends = (_fixed((np.asarray(points) + 0.5) * zoom - 0.5) for points in (truth, guess))
+    for there, here in zip(*ends, strict=True):
         if there is not None and here is not None:
             cv2.line(picture, there, here, ERROR, 1, cv2.LINE_AA, SHIFT)
         for place, shade in ((there, TRUTH), (here, GUESS)):

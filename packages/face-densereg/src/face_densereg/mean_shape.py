@@ -31,15 +31,20 @@ class MeanShape:
 
     def save(self, path: Path) -> None:
         """Write `mean.npy` into the folder `path`."""
+        if self._points is None:
+            raise InputError("the mean shape is not fitted")
         path.mkdir(parents=True, exist_ok=True)
         np.save(path / "mean.npy", self._points, allow_pickle=False)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote. Raises `InputError` for anything else."""
         try:
-            self._points = np.load(path / "mean.npy", allow_pickle=False)
+            points = np.load(path / "mean.npy", allow_pickle=False)
         except (OSError, ValueError, EOFError) as reason:
             raise InputError(f"not a mean shape: {reason}", file=path / "mean.npy") from None
+        if points.dtype.kind != "f" or points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
+            raise InputError(f"not a mean shape: {points.dtype} {points.shape}", file=path / "mean.npy")
+        self._points = points
 
 
 def _relative(sample: Sample) -> np.ndarray:

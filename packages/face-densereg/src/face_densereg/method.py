@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, get_args
 
 import numpy as np
 import torch
@@ -17,7 +17,6 @@ from torch import nn
 
 from core_eval import Arrays, InputError, Sample
 from core_quantreg import QuantOutput
-from core_quantreg import predict as decode_maps
 from core_train import (
     ArrayBatches,
     Augment,
@@ -28,25 +27,22 @@ from core_train import (
     fit_module,
     load_weights,
     polynomial,
-    predict_batches,
     save_weights,
     seed_torch,
 )
 from core_train.batches import Transform
 from face_densereg import budgets
+from face_densereg.decoding import Decode, decoded, forward
+from face_densereg.geometry import STATISTICS, Geometry, learn_geometry, training_part
 from face_densereg.images import rgb
 from face_densereg.locate import MOST_FACES, Crop, find_face, find_faces, territories, whole
 from face_densereg.masking import Masked, ignore_boxes, moving_masks
 from face_densereg.network import DenseRegNet, DenseRegTraining
 from face_densereg.readout import read_landmarks
-from face_densereg.shape_model import ShapeModel, fit_shape_model
+from face_densereg.shape_model import ShapeModel
 from face_densereg.speed import median_ms
-from face_densereg.template import landmark_coordinates
 
-Decode = Literal["hard", "soft", "bins"]
 BATCH = 32
-STATISTICS = 2000
-"""Training samples that the template's landmarks and the shape model are estimated from."""
 
 LEAST_FOUND = 0.25
 """Of the landmarks of one of several faces; a profile shows half of them."""
@@ -60,7 +56,8 @@ class DenseReg:
         steps: optimiser steps in place of the budget's, where a table trains many networks.
 
     A system with more branches overrides `_network`, `_training`, `_maps` and `_answers`, and names the arrays of a
-    training sample that it learns from, and whether its loss leaves out regions of them.
+    training sample that it learns from, and whether its loss leaves out regions of them. One that learns more from the
+    samples than a network overrides `_learn`, `_stored` and `_restore`.
     """
 
     name: ClassVar[str] = "densereg"
@@ -75,9 +72,8 @@ class DenseReg:
         self.bins, self._steps = bins, steps
         self._net: nn.Module | None = None
         self._state: dict[str, object] = {}
-        self._template = np.empty((0, 2))
-        self._shape: ShapeModel | None = None
-        self._side, self._face, self._masked = 0, 0.0, False
+        self._geometry: Geometry | None = None
+        self._masked = False
 
     def fit(self, train: Sequence[Sample], valid: Sequence[Sample], *, seed: int, budget: str, workdir: Path) -> None:
         """Train on square images with `uv` and `points`; goes on from a checkpoint in `workdir`.
@@ -87,16 +83,8 @@ class DenseReg:
         Raises `InputError` for an unknown budget, no samples, or samples that are not square.
         """
         plan = self._plan(budget)
-        train = train[: plan.images] if plan.images is not None else train
-        if not len(train):
-            raise InputError("no training samples")
-        prepare = getattr(train, "prepare", None)
-        if callable(prepare):  # a rendered split makes all of it at once faster than one by one
-            prepare()
-        height, width = train[0].inputs["image"].shape[:2]
-        if height != width:
-            raise InputError(f"training images must be square, got {height}x{width}", sample=train[0].id, field="image")
-        self._learn_geometry(train, height)
+        train, side = training_part(train, plan)
+        self._learn(train, side)
         seed_torch(seed, "weights")
         net = self._network(plan)
         schedule: Schedule = cosine() if plan.schedule == "cosine" else polynomial(warmup=0.02)
@@ -153,7 +141,7 @@ class DenseReg:
         is an image without a face.
         """
         net, image = self._checked(decode), rgb({"image": image})
-        crops = find_faces(image, self._side, self._face, self._foreground, most=most)
+        crops = find_faces(image, self.geometry.side, self.geometry.face, self.foreground, most=most)
         faces = []
         for some in chunks(zip(crops, territories(crops), strict=True), BATCH):
             answers = self._answers(net, np.stack([crop.image for crop, _ in some]), decode)
@@ -188,8 +176,8 @@ class DenseReg:
     def save(self, path: Path) -> None:
         """Write weights, template landmarks and shape model into the folder `path`."""
         net = self._ready()
-        geometry = {f"geometry.{name}": torch.from_numpy(value) for name, value in self._geometry().items()}
-        meta = {**self._state, "side": self._side, "face": self._face}
+        geometry = {f"geometry.{name}": torch.from_numpy(value) for name, value in self._stored().items()}
+        meta = {**self._state, "side": self.geometry.side, "face": self.geometry.face}
         save_weights(path, dict(net.state_dict()) | geometry, meta)
 
     def load(self, path: Path) -> None:
@@ -199,22 +187,38 @@ class DenseReg:
             if meta["bins"] != self.bins:
                 raise InputError(f"the weights have {meta['bins']} bins, not {self.bins}", file=path, field="bins")
             stored = [name for name in tensors if name.startswith("geometry.")]
-            self._set_geometry({name.removeprefix("geometry."): tensors.pop(name).numpy() for name in stored})
+            arrays = {name.removeprefix("geometry."): tensors.pop(name).numpy() for name in stored}
+            self._restore(arrays, int(meta["side"]), float(meta["face"]))
             net = self._network(budgets.Plan(**meta["plan"]))
             net.load_state_dict(tensors)
-            self._side, self._face = int(meta["side"]), float(meta["face"])
         except (KeyError, TypeError, RuntimeError) as reason:
             raise InputError(f"not weights of this network: {reason}", file=path) from None
         self._net, self._state = net.eval(), {"bins": self.bins, "plan": meta["plan"]}
 
-    def _geometry(self) -> dict[str, np.ndarray]:
-        """Arrays that are kept with the weights."""
-        shape = {name: getattr(self.shapes, name) for name in ("mean", "modes", "deviations")}
-        return {"template": self._template, **shape}
+    @property
+    def geometry(self) -> Geometry:
+        """What was learnt beside the network. Raises `InputError` before `fit` or `load`."""
+        if self._geometry is None:
+            raise InputError("the method is neither fitted nor loaded")
+        return self._geometry
 
-    def _set_geometry(self, arrays: dict[str, np.ndarray]) -> None:
-        self._template = arrays.pop("template")
-        self._shape = ShapeModel(**arrays)
+    @property
+    def shapes(self) -> ShapeModel:
+        """The PCA shape model of the landmarks. Raises `InputError` before `fit` or `load`."""
+        return self.geometry.shapes
+
+    def foreground(self, image: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 RGB -> (H, W) probability of face. Raises `InputError` before `fit` or `load`."""
+        part = self._maps(self._ready(), image[None]).upsample(image.shape[:2]).part
+        assert part is not None
+        return part.float().softmax(1)[0, 1].cpu().numpy()
+
+    def _stored(self) -> dict[str, np.ndarray]:
+        """Arrays that are kept with the weights."""
+        return dict(self.geometry.arrays())
+
+    def _restore(self, arrays: dict[str, np.ndarray], side: int, face: float) -> None:
+        self._geometry = Geometry.of(arrays, side, face)
 
     def _plan(self, budget: str) -> budgets.Plan:
         return budgets.plan(budget, self._steps)
@@ -223,28 +227,19 @@ class DenseReg:
         return DenseRegNet(plan, self.bins)
 
     def _training(self, net: nn.Module, plan: budgets.Plan) -> LightningModule:
+        assert isinstance(net, DenseRegNet)
         return DenseRegTraining(net, rate=plan.rate, kernel_rate=plan.kernel_rate, positions=plan.positions)
 
     def _augment(self, augment: Transform) -> Transform:
         return moving_masks(augment)
 
-    def _learn_geometry(self, train: Sequence[Sample], side: int) -> None:
-        """Template landmarks, shape model, and the size of a face in a training image."""
+    def _learn(self, train: Sequence[Sample], side: int) -> None:
+        """All that is learnt before the network, and whether there are regions to leave out."""
         samples = [train[index] for index in range(min(len(train), STATISTICS))]
         self._masked = any(ignore_boxes(sample) is not None for sample in samples)
         if self._masked and not self.masks:
             raise InputError(f"{self.title} does not leave regions out of its loss", field="ignore")
-        self._template = landmark_coordinates(samples)
-        self._shape = fit_shape_model(np.array([sample.target["points"] for sample in samples], np.float64))
-        areas = [np.isfinite(sample.target["uv"][..., 0]).sum() for sample in samples]
-        self._side, self._face = side, float(np.sqrt(np.median(areas)))
-
-    @property
-    def shapes(self) -> ShapeModel:
-        """The PCA shape model of the landmarks. Raises `InputError` before `fit` or `load`."""
-        if self._shape is None:
-            raise InputError("the method is neither fitted nor loaded")
-        return self._shape
+        self._geometry = learn_geometry(samples, side)
 
     def _ready(self) -> nn.Module:
         if self._net is None:
@@ -260,15 +255,10 @@ class DenseReg:
         return self._ready()
 
     def _crop(self, image: np.ndarray) -> Crop | None:
-        if image.shape[:2] == (self._side, self._side):
+        side = self.geometry.side
+        if image.shape[:2] == (side, side):
             return whole(image)
-        return find_face(image, self._side, self._face, self._foreground)
-
-    def _foreground(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 -> (H, W) probability of face."""
-        part = self._maps(self._ready(), image[None]).upsample(image.shape[:2]).part
-        assert part is not None
-        return part.float().softmax(1)[0, 1].cpu().numpy()
+        return find_face(image, side, self.geometry.face, self.foreground)
 
     def _answers(self, net: nn.Module, images: np.ndarray, decode: Decode) -> list[dict[str, np.ndarray]]:
         """(N, S, S, 3) uint8 -> for each image what the network says: `uv` (S, S, 2) float32, NaN on the background."""
@@ -280,13 +270,13 @@ class DenseReg:
 
     def _landmarks(self, answer: Arrays, *, refine: bool) -> tuple[np.ndarray, np.ndarray]:
         """`points` (P, 2) px of the crop and `found` (P,) of an answer."""
-        return read_landmarks(answer["uv"], self._template, refine=refine)
+        return read_landmarks(answer["uv"], self.geometry.template, refine=refine)
 
     def _read(
         self, image: np.ndarray, crop: Crop | None, answer: Arrays | None, *, pca: bool, refine: bool
     ) -> dict[str, np.ndarray]:
         height, width = image.shape[:2]
-        count = len(self._template)
+        count = len(self.geometry.template)
         if crop is None or answer is None:
             return {
                 "uv": np.full((height, width, 2), np.nan, np.float32),
@@ -300,13 +290,3 @@ class DenseReg:
         if crop.image is not image:
             field, points = crop.field_to_image(field, height, width), crop.points_to_image(points)
         return {"uv": field, "points": points, "found": found}
-
-
-def forward(net: nn.Module, images: np.ndarray) -> Any:
-    """What a network answers to (N, H, W, 3) uint8, on its device. torch wants memory that it may write to."""
-    return next(predict_batches(net, [np.require(images, requirements=["C", "W"])]))
-
-
-def decoded(output: QuantOutput, size: tuple[int, ...], decode: Decode) -> np.ndarray:
-    """Maps -> (N, H, W, 2) float32 template coordinates at image scale `size`, NaN on the background."""
-    return decode_maps(output, size, mode=decode).u.movedim(1, -1).float().cpu().numpy()

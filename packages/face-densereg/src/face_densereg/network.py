@@ -18,8 +18,10 @@ from core_train.backbones import DilatedResNet101, Hourglass, SmallUNet
 from face_densereg.budgets import Plan
 from face_densereg.masking import known_part
 
+Trunk = SmallUNet | Hourglass | DilatedResNet101
 
-def trunk(plan: Plan, extra: int = 0) -> nn.Module:
+
+def trunk(plan: Plan, extra: int = 0) -> Trunk:
     """The fully convolutional trunk of a plan; it maps folded images to (N, C, H / stride, W / stride).
 
     `extra`: channels that come with the folded image. Raises ValueError for a ResNet with any.
@@ -47,7 +49,7 @@ class DenseRegNet(nn.Module):
         super().__init__()
         self.fold = plan.fold
         self.trunk = trunk(plan)
-        self.head = QuantHead(int(self.trunk.out_channels), bins)
+        self.head = QuantHead(self.trunk.out_channels, bins)
 
     def features(self, images: Tensor) -> Tensor:
         """(N, H, W, 3) uint8 RGB -> the last shared features, at the trunk's stride."""
@@ -63,7 +65,7 @@ class DenseRegNet(nn.Module):
 class DenseRegTraining(LightningModule):
     """Cross entropy and weighted smooth L1 at image scale (Sec. 4 and 5.1)."""
 
-    def __init__(self, net: nn.Module, *, rate: float, kernel_rate: float | None, positions: int | None) -> None:
+    def __init__(self, net: DenseRegNet, *, rate: float, kernel_rate: float | None, positions: int | None) -> None:
         super().__init__()
         self.net, self.rate, self.kernel_rate, self.positions = net, rate, kernel_rate, positions
 

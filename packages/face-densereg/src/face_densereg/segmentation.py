@@ -50,16 +50,16 @@ class PartTransfer(DenseReg):
         super().__init__(bins=bins, steps=steps)
         self._mask = np.zeros((1, 1), np.uint8)
 
-    def _learn_geometry(self, train: Sequence[Sample], side: int) -> None:
+    def _learn(self, train: Sequence[Sample], side: int) -> None:
         self._mask = template_mask(train)
-        super()._learn_geometry(train, side)
+        super()._learn(train, side)
 
-    def _geometry(self) -> dict[str, np.ndarray]:
-        return {**super()._geometry(), "mask": self._mask}
+    def _stored(self) -> dict[str, np.ndarray]:
+        return {**super()._stored(), "mask": self._mask}
 
-    def _set_geometry(self, arrays: dict[str, np.ndarray]) -> None:
+    def _restore(self, arrays: dict[str, np.ndarray], side: int, face: float) -> None:
         self._mask = arrays.pop("mask")
-        super()._set_geometry(arrays)
+        super()._restore(arrays, side, face)
 
     def _read(
         self, image: np.ndarray, crop: Crop | None, answer: Arrays | None, *, pca: bool, refine: bool

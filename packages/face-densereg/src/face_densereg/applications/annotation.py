@@ -12,9 +12,9 @@ import colorsys
 import csv
 import io
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ def read_points(path: Path) -> TemplatePoints:
         raise InputError(f"cannot be read: {reason.strerror}", file=path) from None
     except UnicodeDecodeError:
         raise InputError("not a text file", file=path) from None
-    rows = list(_json_rows(text, path) if path.suffix.lower() == ".json" else _csv_rows(text, path))
+    rows = _json_rows(text, path) if path.suffix.lower() == ".json" else _csv_rows(text, path)
     if not 0 < len(rows) <= MOST_POINTS:
         raise InputError(f"expected 1 to {MOST_POINTS} points, got {len(rows)}", file=path)
     names, places = [], []
@@ -68,7 +68,7 @@ def read_points(path: Path) -> TemplatePoints:
     return TemplatePoints(tuple(names), np.array(places))
 
 
-def _csv_rows(text: str, path: Path) -> Iterable[tuple[str, list[str]]]:
+def _csv_rows(text: str, path: Path) -> list[tuple[str, list[Any]]]:
     reader = csv.reader(io.StringIO(text))
     try:
         lines = [[cell.strip() for cell in line] for line in reader if line]
@@ -79,7 +79,7 @@ def _csv_rows(text: str, path: Path) -> Iterable[tuple[str, list[str]]]:
     return [(line[0], line[1:]) for line in lines[1:]]
 
 
-def _json_rows(text: str, path: Path) -> Iterable[tuple[str, list[float]]]:
+def _json_rows(text: str, path: Path) -> list[tuple[str, list[Any]]]:
     try:
         record = json.loads(text)
     except (ValueError, RecursionError) as reason:

@@ -37,7 +37,7 @@ def enlarge_field(
         moved = cv2.warpAffine(np.ascontiguousarray(values, np.float32), to_image, size, flags=flags, borderMode=border)
         return np.asarray(moved).reshape(height, width, -1)
 
-    inside = warp(known, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT) >= 0.5
+    inside = warp(known.astype(np.float32), cv2.INTER_LINEAR, cv2.BORDER_CONSTANT) >= 0.5
     filled = _continued(field, known)
     smooth = warp(filled, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
     nearest = warp(filled, cv2.INTER_NEAREST, cv2.BORDER_REPLICATE)

@@ -65,8 +65,8 @@ def open_weights(folder: Path = QUICK) -> Opened:
     mask = _mask(folder)
     if mask is None and folder != QUICK and (QUICK / MASK).is_file():
         theirs, _ = load_weights(QUICK)
-        same = theirs["geometry.template"].numpy()
-        if same.shape == method._template.shape and np.allclose(same, method._template, atol=1e-6):
+        same, ours = theirs["geometry.template"].numpy(), method.geometry.template
+        if same.shape == ours.shape and np.allclose(same, ours, atol=1e-6):
             mask = _mask(QUICK)
     return Opened(method, mask, card)
 
