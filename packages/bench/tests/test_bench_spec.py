@@ -102,6 +102,18 @@ WRONG = [
         "'auc' and 'fr' are measured in different ways",
         "claims[1].pairs[1].against",
     ),
+    (
+        'columns = ["auc", "fr"]',
+        'columns = ["auc", "fr"]\nmore_than = ["auc"]',
+        "2 columns, but 1 to compare them with",
+        "claims[1].pairs[1].more_than",
+    ),
+    (
+        'columns = ["auc", "fr"]',
+        'columns = ["auc"]\nagainst = ["auc"]\nmore_than = ["auc"]',
+        "gains have no columns of their own",
+        "claims[1].pairs[1].against",
+    ),
     ('better = "higher"', 'better = "bigger"', "unknown value 'bigger'", "columns.fps.better"),
     ('unit = "frames per second"', "", "the key 'unit' is missing", "columns.fps"),
     ("[columns.auc]", "[budgets.huge]\n[columns.auc]", "unknown budget 'huge'", "budgets.huge"),

@@ -172,6 +172,34 @@ def test_two_columns_of_one_metric_can_be_compared(laboratory) -> None:
     assert evidence(reports[0], measured).startswith(" vs ".join(dict.fromkeys(titles)))
 
 
+def test_gains_in_two_columns_can_be_compared(laboratory) -> None:
+    """`Good, half` gains over `Good` in both columns, and more in the second; rows of lower is better alike."""
+    table = laboratory.table
+    names = ("auc1", "auc2", "fr1", "fr2")
+    columns = {name: replace(table.columns[name[:-1]], key=name, title=name) for name in names}
+    laboratory.table = replace(table, columns=columns)
+    base = errors(0, 0.08)
+    for row, shares in {"Good": (1.0, 1.0), "Good, half": (0.9, 0.5)}.items():
+        for column, share in zip((("auc1", "fr1"), ("auc2", "fr2")), shares, strict=True):
+            known = len(laboratory.results)
+            laboratory.add(row, share * base)
+            laboratory.results[known:] = [one for one in laboratory.results[known:] if one.column in column]
+    found = {(one.row, one.column): one.value for one in laboratory.results}
+
+    def more(name: str, first: str, second: str) -> Claim:
+        pair = Pair((name + first,), ("Good, half",), ("Good",), more_than=(name + second,))
+        return Claim("text", (pair,), True, "yes", "", ())
+
+    claims = [more(name, *order) for name in ("auc", "fr") for order in (("2", "1"), ("1", "2"))]
+    measured = laboratory.measure(claims=tuple(claims))
+    reports = judge(measured)
+    assert [report.finding for report in reports] == ["holds", "fails", "holds", "fails"]
+    by_hand = [found["Good, half", f"auc{k}"] - found["Good", f"auc{k}"] for k in (1, 2)]
+    assert reports[0].comparisons[0].gain == pytest.approx(by_hand[1] - by_hand[0])
+    assert reports[0].comparisons[0].low > 0
+    assert evidence(reports[0], measured).startswith("auc2, more than auc1: ")
+
+
 def test_gain_is_positive_for_the_better_row_also_where_lower_is_better(laboratory) -> None:
     laboratory.add("Good", errors(0, 0.08))
     laboratory.add("Good, half", 0.5 * errors(0, 0.08))

@@ -162,17 +162,20 @@ class Pair:
     """Every row of `better` is compared with every row of `worse` in every column.
 
     `against`: columns of the worse rows, one for each of `columns`; empty where they are the same.
+    `more_than`: columns, one for each of `columns`, where the better rows gain less over the worse ones; empty where
+    rows are compared and not gains.
     """
 
     columns: tuple[str, ...]
     better: tuple[str, ...]
     worse: tuple[str, ...]
     against: tuple[str, ...] = ()
+    more_than: tuple[str, ...] = ()
 
     @property
     def places(self) -> tuple[tuple[str, str], ...]:
-        """(column of the better rows, column of the worse ones)."""
-        return tuple(zip(self.columns, self.against or self.columns, strict=True))
+        """(column of the better rows, column of the worse ones), or (column, that of the smaller gain)."""
+        return tuple(zip(self.columns, self.against or self.more_than or self.columns, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,16 +161,19 @@ def _claim(keys: Keys, columns: Mapping[str, Column], rows: Mapping[str, Row], e
 def _pair(keys: Keys, columns: Mapping[str, Column], rows: Mapping[str, Row], every: tuple[str, ...]) -> Pair:
     named = every if keys.table.get("columns", "all") == "all" else keys.texts("columns")
     keys.get("columns", object, "all")
-    against = keys.texts("against") if "against" in keys.table else ()
-    pair = Pair(named, keys.texts("better"), keys.texts("worse"), against)
-    for key, those in (("columns", named), ("against", against)):
+    others = {key: keys.texts(key) for key in ("against", "more_than") if key in keys.table}
+    if len(others) > 1:
+        raise keys.error("gains have no columns of their own for the worse rows", "against")
+    pair = Pair(named, keys.texts("better"), keys.texts("worse"), **others)
+    for key, those in {"columns": named, **others}.items():
         for column in those:
             _known(keys, key, column, columns, "column")
-    if against and len(against) != len(named):
-        raise keys.error(f"{len(named)} columns, but {len(against)} to compare them with", "against")
-    for one, other in pair.places:
-        if columns[one].metric != columns[other].metric:
-            raise keys.error(f"the columns {one!r} and {other!r} are measured in different ways", "against")
+    for key, those in others.items():
+        if len(those) != len(named):
+            raise keys.error(f"{len(named)} columns, but {len(those)} to compare them with", key)
+        for one, other in pair.places:
+            if columns[one].metric != columns[other].metric:
+                raise keys.error(f"the columns {one!r} and {other!r} are measured in different ways", key)
     for side in ("better", "worse"):
         for label in getattr(pair, side):
             _known(keys, side, label, rows, "row")

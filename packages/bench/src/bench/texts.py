@@ -89,9 +89,9 @@ def p_value(comparison: Comparison) -> str:
 
 
 def place(comparison: Comparison, measured: Measured) -> str:
-    """The column of a comparison; both where the sides stand in different ones."""
+    """The column of a comparison; both where the sides stand in different ones, or gains are compared."""
     titles = (measured.table.columns[key].title for key in (comparison.column, comparison.against))
-    return " vs ".join(dict.fromkeys(titles))
+    return (", more than " if comparison.growth else " vs ").join(dict.fromkeys(titles))
 
 
 def evidence(report: ClaimReport, measured: Measured) -> str:

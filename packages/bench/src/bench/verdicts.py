@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +18,31 @@ from core_eval import Metric, Paired, holm
 Finding = Literal["holds", "fails", "undecided", "not run", "not testable"]
 LEVEL = 0.05
 SMALLEST_REPLICATES = 2000
-Key = tuple[str, str, str, str]
-"""(better row, worse row, column of the better, column of the worse)."""
+
+
+class Key(NamedTuple):
+    """What is compared: two rows, each in its column; or (`growth`) their difference in `column` and in `against`."""
+
+    better: str
+    worse: str
+    column: str
+    against: str
+    growth: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One pair of rows in one column; `gain`, in the column's unit, is positive where `better` really is better.
 
-    `against` is the column of the worse row, mostly the same.
+    `against` is the column of the worse row, mostly the same. With `growth`, `gain` is by how much `better` gains more
+    over `worse` in `column` than in `against`.
     """
 
     better: str
     worse: str
     column: str
     against: str
+    growth: bool
     finding: Finding
     gain: float | None = None
     low: float | None = None
@@ -109,10 +119,12 @@ def _comparisons(measured: Measured, claim: Claim) -> Iterator[Key]:
         for column, against in pair.places:
             for first in pair.better:
                 for second in pair.worse:
-                    key = (first, second, column, against)
-                    sides = ((first, column), (second, against))
+                    key = Key(first, second, column, against, bool(pair.more_than))
+                    sides = {(first, column), (second, against)}
+                    if key.growth:
+                        sides |= {(first, against), (second, column)}
                     fills = all(table.fills(table.rows[row], table.columns[place]) for row, place in sides)
-                    if sides[0] != sides[1] and fills and key not in seen:
+                    if len(sides) > 1 and fills and key not in seen:
                         seen.add(key)
                         yield key
 
@@ -122,14 +134,16 @@ def _test(measured: Measured, key: Key, replicates: int) -> Paired | None:
 
     The samples are the same, or (a row on other test subjects) none is: then nothing is paired.
     """
-    first, second = measured.cell(key[0], key[2]), measured.cell(key[1], key[3])
-    metric = measured.metric(key[2])
+    if key.growth:
+        return _growth(measured, key, replicates)
+    first, second = measured.cell(key.better, key.column), measured.cell(key.worse, key.against)
+    metric = measured.metric(key.column)
     if metric is None or not _same_way(first, second):
         return None
     a, b = (contributions(cell, metric.name, measured.load) for cell in (first, second))
     if a is None or b is None:
         return None
-    named = key[:3] if key[2] == key[3] else key
+    named = key[:3] if key.column == key.against else key[:4]
     names = ("claim", measured.table.id, *named, measured.data, measured.budget)
     code = resampled.code_of(metric, measured.benchmark)
     if a.ids != b.ids:
@@ -172,6 +186,44 @@ def _unpaired(
     return resampled.paired(first, second, groups, _ratio, lambda pairs: pairs, names, f"ratio of {code}", replicates)
 
 
+def _growth(measured: Measured, key: Key, replicates: int) -> Paired | None:
+    """Compare the gain in one column with that in the other, of a metric that is a mean over samples.
+
+    Rows that read the same networks are subtracted training by training. Samples are laid out side by side and groups
+    drawn from all of them: what stands in both columns, a person or an image, is drawn for both.
+    """
+    metric, columns = measured.metric(key.column), (key.column, key.against)
+    cells = [[measured.cell(row, column) for row in (key.better, key.worse)] for column in columns]
+    if metric is None or metric.terms is None or not _same_way(*cells[0], *cells[1]):
+        return None
+    sides, groups = [], []
+    for pair in cells:
+        a, b = (contributions(cell, metric.name, measured.load) for cell in pair)
+        if a is None or b is None or a.ids != b.ids or len(a.values) != len(b.values):
+            return None
+        tops = [[metric.terms(row) for row in side.values] for side in (a, b)]
+        if any((one[:, 1] != 1).any() for rows in tops for one in rows):
+            return None
+        sides.append(np.array([one[:, 0] - other[:, 0] for one, other in zip(*tops, strict=True)]))
+        groups.append(a.groups)
+    if len(sides[0]) != len(sides[1]):
+        return None
+    same = len({tuple(map(repr, _trainings(cell))) for pair in cells for cell in pair}) == 1
+    blank = [np.zeros((*one.shape, 2)) for one in sides]
+    laid = [np.concatenate(parts, axis=1) for parts in ((_unit(sides[0]), blank[1]), (blank[0], _unit(sides[1])))]
+    names = ("claim", measured.table.id, "more than", *key[:4], measured.data, measured.budget)
+    code = f"gain of {resampled.code_of(metric, measured.benchmark)}"
+    every = (*groups[0], *groups[1])
+    return resampled.paired(
+        laid[0], laid[1], every, _ratio, lambda pairs: pairs, names, code, replicates, same_seeds=same
+    )
+
+
+def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(S, N) -> (S, N, 2) with denominators 1."""
+    return np.stack([values, np.ones_like(values)], axis=-1)
+
+
 def _ratio(terms: NDArray[np.float64]) -> float:
     """(N, 2) numerators and denominators -> ratio of their sums."""
     top, bottom = terms.sum(axis=0)
@@ -191,7 +243,7 @@ def _same_way(*cells: Cell) -> bool:
 def _comparison(measured: Measured, key: Key, test: Paired | None, adjusted: float | None) -> Comparison:
     if test is None or adjusted is None:
         return Comparison(*key, finding="not run")
-    column, metric = measured.table.columns[key[2]], measured.metric(key[2])
+    column, metric = measured.table.columns[key.column], measured.metric(key.column)
     assert metric is not None
     factor = scale(column, metric) * (1 if better(column, metric) == "higher" else -1)
     low, high = sorted((factor * test.low, factor * test.high))
