@@ -52,32 +52,39 @@ def _read(uv, template, refine, points, found):  # type: ignore[no-untyped-def] 
     rows, columns, _ = uv.shape
     count = 0
     pixels = np.empty(rows * columns, np.int64)
+    known = np.empty((2, rows * columns))
     for y in range(rows):
         for x in range(columns):
             if not (np.isnan(uv[y, x, 0]) or np.isnan(uv[y, x, 1])):
                 pixels[count] = y * columns + x
+                known[0, count], known[1, count] = uv[y, x, 0], uv[y, x, 1]
                 count += 1
     if count == 0:
         return
-    distance = np.full(rows * columns, np.inf)
+    squares = np.empty(count)
+    near = np.empty(count, np.int64)
+    distance = np.full(rows * columns, np.inf)  # beyond the radius as well
     seen = np.full(rows * columns, -1, np.int64)
     stack = np.empty(rows * columns, np.int64)
     for p in range(len(template)):
-        nearest = pixels[0]
+        h, v = template[p]
+        for k in range(count):  # nothing else in here: what the compiler can turn into vector instructions
+            squares[k] = (known[0, k] - h) ** 2 + (known[1, k] - v) ** 2
+        first, close = 0, 0
         for k in range(count):
-            i = pixels[k]
-            dh = uv[i // columns, i % columns, 0] - template[p, 0]
-            dv = uv[i // columns, i % columns, 1] - template[p, 1]
-            distance[i] = np.sqrt(dh * dh + dv * dv)
-            if distance[i] < distance[nearest]:
-                nearest = i
-        best, tied = nearest, 0
-        if distance[nearest] < RADIUS:
+            if squares[k] < squares[first]:
+                first = k
+            if squares[k] < RADIUS * RADIUS:
+                near[close] = pixels[k]
+                distance[pixels[k]] = np.sqrt(squares[k])
+                close += 1
+        best, tied = pixels[first], 0
+        if close > 0:
             found[p] = True
-            best_mass, tied = -1.0, 0
-            for k in range(count):
-                start = pixels[k]
-                if distance[start] >= RADIUS or seen[start] == p:
+            best_mass = -1.0
+            for k in range(close):
+                start = near[k]
+                if seen[start] == p:
                     continue
                 mass, minimum, size = 0.0, start, 1
                 sum_x, sum_y, ties = 0.0, 0.0, 0
@@ -101,6 +108,8 @@ def _read(uv, template, refine, points, found):  # type: ignore[no-untyped-def] 
                 if mass > best_mass:
                     best_mass, best, tied = mass, minimum, ties
                     points[p, 0], points[p, 1] = sum_x / ties, sum_y / ties
+        for k in range(close):
+            distance[near[k]] = np.inf
         if not found[p]:
             points[p, 0], points[p, 1] = best % columns, best // columns
         elif refine and tied == 1:
