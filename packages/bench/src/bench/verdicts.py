@@ -246,8 +246,8 @@ def _comparison(measured: Measured, key: Key, test: Paired | None, adjusted: flo
     column, metric = measured.table.columns[key.column], measured.metric(key.column)
     assert metric is not None
     factor = scale(column, metric) * (1 if better(column, metric) == "higher" else -1)
-    low, high = sorted((factor * test.low, factor * test.high))
-    gain = factor * test.difference
+    low, high = sorted((factor * test.low + 0.0, factor * test.high + 0.0))  # no negative zeros
+    gain = factor * test.difference + 0.0
     finding: Finding = "undecided" if adjusted >= LEVEL else "holds" if gain > 0 else "fails"
     return Comparison(*key, finding, gain, low, high, float(adjusted), test.n, test.groups, test.seeds)
 
