@@ -22,14 +22,11 @@ from bench.cache import default_root
 from bench.files import read_json, write_json
 from bench.naming import key, seed, sources
 from bench.spec import Benchmark
-from core_eval import Interval, Metric, Paired, bootstrap, paired_bootstrap, statistics
+from core_eval import Interval, Metric, Paired, bootstrap, paired_bootstrap
 from core_eval.statistics import REPLICATES, Reduce, Terms
 
 T = TypeVar("T", Interval, Paired)
 Floats = NDArray[np.float64]
-
-statistics.BLOCK = 2**15
-"""Counts of draws that are made at a time: the draws are the same, but these fit the cache of a core."""
 
 
 def interval(
