@@ -14,6 +14,7 @@ from bench import gallery, jobs, leaderboard, workspace
 from bench.gallery import PREDICTED, TILE, TRUE
 from core_eval import Predictions, Sample
 from core_eval.ced import ced_auc
+from core_eval.iou import class_iou
 from core_eval.pck import pck_auc
 
 
@@ -53,11 +54,42 @@ def test_points_far_away_or_infinite_are_left_out() -> None:
     assert not drawn.any()
 
 
+def test_borders_of_parts_are_drawn_where_labels_change() -> None:
+    image = np.full((32, 32, 3), 128, np.uint8)
+    truth, guess = np.zeros((2, 32, 32), np.uint8)
+    truth[8:16, 8:16], guess[20:28, 4:12] = 3, 3
+    drawn = gallery.tile({"image": image}, {"part": guess}, {"part": truth})
+    assert drawn is not None
+    assert drawn.shape == (TILE, TILE, 3)
+    for colour, (top, left) in ((TRUE, (8, 8)), (PREDICTED, (20, 4))):
+        rows, columns = np.nonzero((drawn == colour).all(axis=2))
+        edges = [start * TILE / 32 - 1 for start in (top, left)]
+        assert (rows.min(), columns.min()) == tuple(edges)
+        assert (rows.max(), columns.max()) == tuple(edge + 8 * TILE / 32 for edge in edges)
+    assert (drawn == 128).all(axis=2).sum() > 0.9 * TILE**2
+
+
+def test_samples_without_a_number_of_their_own_are_not_picked() -> None:
+    """No pixel of the scored class: that is neither best nor worst."""
+    metric = class_iou(index=1, classes=2)
+    maps = [np.zeros((4, 4), np.int64), np.eye(4, dtype=np.int64), np.tri(4, dtype=np.int64)]
+    values = np.array([metric.per_sample({"part": maps[1] if k else maps[0]}, {"part": maps[k]}) for k in range(3)])
+    picks = gallery._picks(("a", "b", "c"), values, metric)
+    assert [(pick.place, pick.id, pick.index, pick.error) for pick in picks] == [
+        ("best", "b", 1, "100.00 %"),
+        ("median", "b", 1, "100.00 %"),
+        ("worst", "c", 2, "40.00 %"),
+    ]
+    assert gallery._picks(("a",), values[:1], metric) == ()
+
+
 @pytest.mark.parametrize(
     ("inputs", "predicted", "target"),
     [
         ({}, {"points": np.zeros((4, 2))}, {"points": np.zeros((4, 2))}),
         ({"image": np.zeros((8, 8, 3), np.uint8)}, {}, {"points": np.zeros((4, 2))}),
+        ({"image": np.zeros((8, 8, 3), np.uint8)}, {"part": np.zeros((4, 4), int)}, {"part": np.zeros((4, 4), int)}),
+        ({"image": np.zeros((8, 8, 3), np.uint8)}, {"part": np.zeros((8, 8))}, {"part": np.zeros((8, 8), int)}),
         ({"image": np.zeros((8, 8, 3), np.uint8)}, {"points": np.zeros((5, 2))}, {"points": np.zeros((4, 2))}),
     ],
 )

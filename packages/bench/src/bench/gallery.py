@@ -34,7 +34,7 @@ LARGEST = 40 * 1024
 PREDICTED, TRUE = (230, 89, 0), (86, 190, 245)
 LEGEND = (
     "By the error in the first measured column. Filled orange dots are predicted, blue rings are the truth, white "
-    "lines join the two."
+    "lines join the two; of parts, orange borders are predicted and blue ones the truth."
 )
 
 
@@ -78,6 +78,8 @@ def strips(measured: Measured) -> Iterator[Strip]:
             if kept is None or metric.name not in kept.values or not kept.ids:
                 continue
             picks = _picks(kept.ids, kept.values[metric.name], metric)
+            if not picks:
+                continue
             stem = re.sub(r"\W+", "-", f"{measured.table.id} {measured.budget} {row}".lower()).strip("-")
             content = digest(result.provenance.predictions, [(pick.place, pick.id) for pick in picks])[:12]
             yield Strip(row, result, picks, f"samples-{stem}-{content}.webp")
@@ -85,22 +87,35 @@ def strips(measured: Measured) -> Iterator[Strip]:
 
 
 def _picks(ids: tuple[str, ...], values: NDArray[np.float64], metric: Metric) -> tuple[Pick, ...]:
-    """Best, median and worst by (N, ...) contributions; of samples that are equally good, the first by id."""
+    """Best, median and worst by (N, ...) contributions; of samples that are equally good, the first by id.
+
+    Samples that have no number of their own (no pixel of the class that is scored) are left out; none may be left.
+    """
+    kept = list(range(len(ids)))
     if values.ndim == 1:  # an AUC and a failure rate keep the error behind them, which tells more than they do
         shown, rising = values, metric.better == "lower" or metric.signature.startswith("ced-auc|")
         unit, places = ("" if metric.signature.startswith(("ced-auc|", "failure-rate|")) else metric.unit), 4
     else:
-        shown = np.array([metric.reduce(values[index : index + 1]) for index in range(len(values))])
+        known = {index: own for index in range(len(values)) if (own := _alone(metric, values[index])) is not None}
+        ids, kept = tuple(ids[index] for index in known), list(known)
+        shown = np.array([*known.values()])
         rising, unit, places = metric.better == "lower", metric.unit, 2
     key = np.where(np.isnan(shown), np.inf, shown if rising else -shown)
     order = sorted(range(len(ids)), key=lambda index: (key[index], ids[index]))
     sign = f" {texts.UNIT_SIGNS.get(unit, unit)}" if unit and unit != "fraction" else ""
-    return tuple(
-        Pick(place, index, ids[index], f"{shown[index]:.{places}f}{sign}" if np.isfinite(shown[index]) else "failed")
-        for place, index in zip(
-            ("best", "median", "worst"), (order[0], order[(len(ids) - 1) // 2], order[-1]), strict=True
-        )
-    )
+    if not order:
+        return ()
+    errors = [f"{one:.{places}f}{sign}" if np.isfinite(one) else "failed" for one in shown]
+    chosen = {"best": order[0], "median": order[(len(ids) - 1) // 2], "worst": order[-1]}
+    return tuple(Pick(place, kept[index], ids[index], errors[index]) for place, index in chosen.items())
+
+
+def _alone(metric: Metric, values: NDArray[np.float64]) -> float | None:
+    """The metric of one sample; None where one sample has none."""
+    try:
+        return metric.reduce(values[None])
+    except InputError:
+        return None
 
 
 def draw(strip: Strip, measured: Measured, place: jobs.Place) -> bytes | None:
@@ -124,7 +139,7 @@ def draw(strip: Strip, measured: Measured, place: jobs.Place) -> bytes | None:
 
 
 def compose(strip: Strip, samples: list[Sample], predictions: Predictions) -> bytes | None:
-    """The pictures of the strip's samples side by side; None if a sample has no image or no points."""
+    """The pictures of the strip's samples side by side; None if a sample has no image, or neither points nor parts."""
     tiles = []
     for pick, sample in zip(strip.picks, samples, strict=True):
         if sample.id != pick.id or sample.id not in predictions:
@@ -144,15 +159,18 @@ def compose(strip: Strip, samples: list[Sample], predictions: Predictions) -> by
 
 
 def tile(inputs: Arrays, predicted: Arrays, target: Arrays) -> NDArray[np.uint8] | None:
-    """One image with predicted and true points, (H, W, 3), the longer side TILE; None without image or points.
+    """One image with predicted and true points or borders of parts, (H, W, 3), the longer side TILE; None without both.
 
-    Points are (P, 2) px with pixel centres at integers; those that are not finite are left out.
+    Points are (P, 2) px with pixel centres at integers; those that are not finite are left out. Parts are (H, W)
+    labels.
     """
     from PIL import Image, ImageDraw
 
     image, guess, truth = inputs.get("image"), predicted.get("points"), target.get("points")
-    if image is None or guess is None or truth is None or image.ndim != 3 or guess.shape != truth.shape:
+    if image is None or image.ndim != 3:
         return None
+    if guess is None or truth is None or guess.shape != truth.shape:
+        return _bordered(image, predicted, target)
     fine = 2  # drawn at twice the size, then halved: PIL's lines are not anti-aliased
     scale = fine * TILE / max(image.shape[:2])
     height, width = (fine * max(1, round(side * scale / fine)) for side in image.shape[:2])
@@ -169,6 +187,33 @@ def tile(inputs: Arrays, predicted: Arrays, target: Arrays) -> NDArray[np.uint8]
         if there:
             pen.ellipse([x - 3.5, y - 3.5, x + 3.5, y + 3.5], fill=PREDICTED)
     return np.asarray(picture.resize((width // fine, height // fine), Image.Resampling.BOX))
+
+
+def _bordered(image: NDArray[np.uint8], predicted: Arrays, target: Arrays) -> NDArray[np.uint8] | None:
+    """One image with the borders of true and predicted parts; None where the two have no labels of its pixels."""
+    from PIL import Image
+
+    size = image.shape[:2]
+    shared = [name for name in predicted if name in target]
+    maps = [
+        (np.asarray(target[name]), np.asarray(predicted[name]))
+        for name in shared
+        if np.shape(predicted[name]) == np.shape(target[name]) == size
+    ]
+    labels = next((pair for pair in maps if all(one.dtype.kind in "iu" for one in pair)), None)
+    if labels is None:
+        return None
+    scale = TILE / max(size)
+    height, width = (max(1, round(side * scale)) for side in size)
+    picture = np.array(Image.fromarray(np.ascontiguousarray(image)).resize((width, height), Image.Resampling.BICUBIC))
+    rows, columns = (np.arange(long) * short // long for long, short in zip((height, width), size, strict=True))
+    for one, colour in zip(labels, (TRUE, PREDICTED), strict=True):
+        large = one[np.ix_(rows, columns)]
+        border = np.zeros(large.shape, np.bool_)
+        border[:-1] |= large[1:] != large[:-1]
+        border[:, :-1] |= large[:, 1:] != large[:, :-1]
+        picture[border] = colour
+    return picture
 
 
 def _webp(canvas: NDArray[np.uint8]) -> bytes:
