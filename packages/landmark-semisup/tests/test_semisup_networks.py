@@ -100,6 +100,38 @@ def test_maps_move_with_the_image():
     torch.testing.assert_close(net(still).maps.roll((3, 5), (2, 3)), net(moved).maps, atol=1e-3, rtol=1e-4)
 
 
+@pytest.mark.parametrize("network", [SeqMT, HeatmapMT])
+def test_in_training_folded_maps_follow_the_image_pixel_by_pixel_on_average(network, monkeypatch):
+    """Over all places where a square can begin. In use they follow it by whole squares alone."""
+    size = Size(height=48, width=72, points=2, classes=())
+    net = network(TASKS["blocks"], replace(SMALL, fold=2, normalise=False), size)
+    picture = images(1, 48, 72)
+    moved = torch.roll(picture, 1, dims=2)
+
+    def mean_maps(shown: torch.Tensor) -> torch.Tensor:
+        found = []
+        for phase in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            monkeypatch.setattr(torch, "randint", lambda *_, phase=phase: torch.tensor(phase))
+            found.append(net(shown).maps)
+        return torch.stack(found).mean(0)
+
+    inside = (..., slice(16, -16), slice(16, -16))  # six layers of 3 x 3 squares of 2 px
+    followed = torch.roll(mean_maps(picture), 1, dims=3)
+    assert torch.allclose(mean_maps(moved)[inside], followed[inside], rtol=1e-3, atol=1e-3 * followed.std().item())
+    net.eval()
+    one, other = net(moved).maps[inside], torch.roll(net(picture).maps, 1, dims=3)[inside]
+    assert (one - other).abs().mean() > 0.05 * one.std()
+    two, same = net(torch.roll(picture, 2, dims=2)).maps[inside], torch.roll(net(picture).maps, 2, dims=3)[inside]
+    assert torch.allclose(two, same, rtol=1e-3, atol=1e-3 * one.std().item())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_maps_have_the_size_of_the_image_in_training_too(name):
+    net = NETWORKS[name](TASKS["blocks"], SMALL, SIZE)
+    answer = net(images())
+    assert name == "comm-mt" or answer.maps.shape == (2, 5, 16, 24)
+
+
 def test_a_task_changes_the_plan_of_a_budget_and_nothing_else():
     for name, budget in CHANGES:
         changed, usual = plan(budget, name), PLANS[budget]

@@ -7,6 +7,7 @@ Axis letters: N images, P landmarks, C classes, H rows, W columns. A classifier 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -41,10 +42,12 @@ class Size:
 class Network(nn.Module):
     """What the three share: input scale, folding, resolution-preserving convolutions.
 
-    `localiser` holds all convolutions on the way to the landmarks.
+    `localiser` holds all convolutions on the way to the landmarks. `phases`: its maps follow the image pixel by pixel
+    if nothing is folded.
     """
 
     localiser: nn.Module
+    phases: ClassVar[bool] = True
 
     def __init__(self, task: Task, plan: Plan, size: Size) -> None:
         super().__init__()
@@ -61,6 +64,21 @@ class Network(nn.Module):
         """(N, H, W, 1) uint8 grey -> (N, fold^2, H / fold, W / fold) float32 in [0, white]."""
         scaled = images.permute(0, 3, 1, 2).float() * (self.task.white / 255)
         return F.pixel_unshuffle(scaled, self.fold)
+
+    def localise(self, images: Tensor, white: float) -> Tensor:
+        """(N, H, W, 1) uint8 grey -> the localiser's maps (N, P, H, W) of pixels in [0, white].
+
+        The paper's convolutions follow an image that moves by a pixel. Folded ones do so for whole squares only, and
+        learn the rest from squares that begin at another pixel in every step of the training.
+        """
+        share = white / self.task.white
+        if not (self.training and self.phases and self.fold > 1):
+            maps: Tensor = self.localiser(self.pixels(images) * share)
+            return maps
+        left, top = torch.randint(self.fold, (2,)).tolist()
+        framed = F.pad(images, (0, 0, left, self.fold - left, top, self.fold - top))
+        maps = self.localiser(self.pixels(framed) * share)
+        return maps[:, :, top : top + self.size.height, left : left + self.size.width]
 
     def convolutions(self, layers: int) -> list[nn.Module]:
         """`layers` convolutions of the large kernel, each with ReLU."""
@@ -99,7 +117,7 @@ class SeqMT(Network):
 
     def forward(self, images: Tensor) -> Answer:
         """(N, H, W, 1) uint8 -> landmarks, and logits if there are classes."""
-        maps = self.localiser(self.pixels(images))
+        maps = self.localise(images, self.task.white)
         with torch.autocast(images.device.type, enabled=False):
             points = soft_argmax(maps, self.beta)
         return Answer(points, self.classify(points), maps)
@@ -166,7 +184,7 @@ class HeatmapMT(Network):
 
     def forward(self, images: Tensor) -> Answer:
         """(N, H, W, 1) uint8 -> landmarks at whole pixels, without gradient, and logits if there are classes."""
-        maps = self.localiser(self.pixels(images) / self.task.white)
+        maps = self.localise(images, 1.0)
         place = maps.detach().float().flatten(2).argmax(-1)
         width = maps.shape[-1]
         points = torch.stack([place % width, place // width], -1).float()

@@ -8,6 +8,8 @@ Axis letters: N images, P landmarks, H rows, W columns.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -67,7 +69,9 @@ class Recombinator(nn.Module):
 
 
 class RecombinatorMaps(Network):
-    """A network whose localiser is a recombinator network."""
+    """A network whose localiser is a recombinator network, which pools."""
+
+    phases: ClassVar[bool] = False
 
     def landmark_maps(self) -> nn.Sequential:
         """The localiser up to its maps (N, P, H, W)."""
