@@ -102,6 +102,17 @@ def test_bad_use_is_refused(trained, world, tmp_path):
         DenseReg().load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "points", [np.zeros((68, 3)), np.zeros(136), np.zeros((68, 2), np.int64), np.full((68, 2), np.nan)]
+)
+def test_what_is_no_mean_shape_is_refused(points, tmp_path):
+    np.save(tmp_path / "mean.npy", points)
+    with pytest.raises(InputError, match="not a mean shape"):
+        METHODS["mean-shape"]().load(tmp_path)
+    with pytest.raises(InputError, match="not fitted"):
+        METHODS["mean-shape"]().save(tmp_path)
+
+
 def test_the_mean_shape_is_the_mean_and_scales_with_the_image(world, tmp_path):
     method = METHODS["mean-shape"]()
     method.fit(world[0], [], seed=0, budget="smoke", workdir=tmp_path)
