@@ -161,7 +161,7 @@ def _trainings(cell: Cell) -> list[tuple[str, int, str, Mapping[str, str]]]:
 
 
 FEWEST_GROUPS = 10
-"""A side of an unpaired comparison has at least as many groups: practically every replicate draws some of each side."""
+"""Samples that are laid out beside others have at least as many groups: practically every replicate draws some."""
 
 
 def _unpaired(
@@ -206,7 +206,7 @@ def _growth(measured: Measured, key: Key, replicates: int) -> Paired | None:
             return None
         sides.append(np.array([one[:, 0] - other[:, 0] for one, other in zip(*tops, strict=True)]))
         groups.append(a.groups)
-    if len(sides[0]) != len(sides[1]):
+    if len(sides[0]) != len(sides[1]) or min(len(set(one)) for one in groups) < FEWEST_GROUPS:
         return None
     same = len({tuple(map(repr, _trainings(cell))) for pair in cells for cell in pair}) == 1
     blank = [np.zeros((*one.shape, 2)) for one in sides]
