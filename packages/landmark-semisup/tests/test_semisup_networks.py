@@ -35,7 +35,7 @@ def test_shapes(name, fold):
     assert (answer.points <= torch.tensor([23.5, 15.5])).all()
     assert [logits.shape for logits in answer.logits] == [(2, 3)]
     if name != "comm-mt":
-        assert answer.maps.shape == (2, 5, 16, 24), "maps keep the image's size"
+        assert answer.maps.pixels().shape == (2, 5, 16, 24), "maps keep the image's size"
     assert NETWORKS[name](TASKS["blocks"], SMALL, replace(SIZE, classes=()))(images()).logits == ()
 
 
@@ -64,7 +64,7 @@ def test_the_class_of_heatmap_mt_comes_from_the_maps_and_teaches_the_localiser()
     torch.testing.assert_close(answer.points, answer.points.round())
     answer.logits[0].sum().backward()
     assert net.localiser[0].weight.grad.abs().sum() > 0
-    place = answer.maps[0, 2].flatten().argmax().item()
+    place = answer.maps.pixels()[0, 2].flatten().argmax().item()
     assert answer.points[0, 2].tolist() == [place % 24, place // 24]
 
 
@@ -97,7 +97,9 @@ def test_maps_move_with_the_image():
     still = torch.zeros(1, 32, 32, 1, dtype=torch.uint8)
     still[0, 12:16, 12:15] = 200
     moved = still.roll((3, 5), (1, 2))
-    torch.testing.assert_close(net(still).maps.roll((3, 5), (2, 3)), net(moved).maps, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(
+        net(still).maps.pixels().roll((3, 5), (2, 3)), net(moved).maps.pixels(), atol=1e-3, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("network", [SeqMT, HeatmapMT])
@@ -112,16 +114,17 @@ def test_in_training_folded_maps_follow_the_image_pixel_by_pixel_on_average(netw
         found = []
         for phase in ((0, 0), (0, 1), (1, 0), (1, 1)):
             monkeypatch.setattr(torch, "randint", lambda *_, phase=phase: torch.tensor(phase))
-            found.append(net(shown).maps)
+            found.append(net(shown).maps.pixels())
         return torch.stack(found).mean(0)
 
     inside = (..., slice(16, -16), slice(16, -16))  # six layers of 3 x 3 squares of 2 px
     followed = torch.roll(mean_maps(picture), 1, dims=3)
     assert torch.allclose(mean_maps(moved)[inside], followed[inside], rtol=1e-3, atol=1e-3 * followed.std().item())
     net.eval()
-    one, other = net(moved).maps[inside], torch.roll(net(picture).maps, 1, dims=3)[inside]
+    still = net(picture).maps.pixels()
+    one, other = net(moved).maps.pixels()[inside], torch.roll(still, 1, dims=3)[inside]
     assert (one - other).abs().mean() > 0.05 * one.std()
-    two, same = net(torch.roll(picture, 2, dims=2)).maps[inside], torch.roll(net(picture).maps, 2, dims=3)[inside]
+    two, same = net(torch.roll(picture, 2, dims=2)).maps.pixels()[inside], torch.roll(still, 2, dims=3)[inside]
     assert torch.allclose(two, same, rtol=1e-3, atol=1e-3 * one.std().item())
 
 
@@ -129,7 +132,7 @@ def test_in_training_folded_maps_follow_the_image_pixel_by_pixel_on_average(netw
 def test_maps_have_the_size_of_the_image_in_training_too(name):
     net = NETWORKS[name](TASKS["blocks"], SMALL, SIZE)
     answer = net(images())
-    assert name == "comm-mt" or answer.maps.shape == (2, 5, 16, 24)
+    assert name == "comm-mt" or answer.maps.pixels().shape == (2, 5, 16, 24)
 
 
 def test_a_task_changes_the_plan_of_a_budget_and_nothing_else():

@@ -49,7 +49,7 @@ def test_at_80_px_there_are_five_branches_of_64_maps():
 def test_maps_keep_the_size_of_the_image(name, fold):
     net = NETWORKS[name](task("300w", name), replace(SMALL, fold=fold), SIZE).eval()
     answer = net(images())
-    assert answer.maps.shape == (2, 5, 24, 16)
+    assert answer.maps.pixels().shape == (2, 5, 24, 16)
     assert answer.points.shape == (2, 5, 2)
     assert answer.logits == ()
 
@@ -61,7 +61,7 @@ def test_they_differ_in_how_maps_are_read_alone():
     plain.load_state_dict(plus.state_dict())
     pictures = images()
     one, other = plus(pictures), plain(pictures)
-    torch.testing.assert_close(one.maps, other.maps)
+    torch.testing.assert_close(one.maps.pixels(), other.maps.pixels())
     assert one.points.requires_grad
     assert not other.points.requires_grad
     torch.testing.assert_close(other.points, other.points.round())

@@ -6,6 +6,8 @@ pixel centres; a matrix (2, 3) maps them as (x', y') = M (x, y, 1). All costs ar
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,15 +17,16 @@ from core_eval import InputError
 COSTS = ("L", "C", "T")
 
 
-def soft_argmax(maps: Tensor, beta: float) -> Tensor:
+def soft_argmax(maps: Tensor, beta: float, places: Tensor | None = None) -> Tensor:
     """Expected place under a spatial softmax of beta times each map (eq. 1 and 2).
 
     Differentiable; tends to the arg max as beta grows. A softmax subtracts the largest value first, so no map overflows
     it unless its product with beta does.
 
     Args:
-        maps: (N, P, H, W).
+        maps: (N, P, H, W); or (N, P, K) in any order of the pixels, with their `places`.
         beta: the inverse temperature.
+        places: (K, 2) px, where each number of a map belongs; those at NaN do not count.
 
     Returns: (N, P, 2) float32 px.
 
@@ -31,11 +34,39 @@ def soft_argmax(maps: Tensor, beta: float) -> Tensor:
     """
     if not 0 < beta < float("inf"):
         raise InputError(f"the inverse temperature must be positive and finite, got {beta}", field="beta")
-    height, width = maps.shape[-2:]
-    share = (beta * maps.float()).flatten(2).softmax(-1).view(maps.shape)
-    x = torch.arange(width, dtype=torch.float32, device=maps.device)
-    y = torch.arange(height, dtype=torch.float32, device=maps.device)
-    return torch.stack([share.sum(2) @ x, share.sum(3) @ y], -1)
+    if places is None:
+        height, width = maps.shape[-2:]
+        grid = torch.meshgrid(torch.arange(width), torch.arange(height), indexing="xy")
+        places = torch.stack(grid, -1).view(-1, 2).to(maps.device, torch.float32)
+    point: Tensor = _ExpectedPlace.apply(maps.float().reshape(-1, len(places)), beta, places)
+    return point.view(*maps.shape[:2], 2)
+
+
+class _ExpectedPlace(torch.autograd.Function):
+    """(R, K), beta, (K, 2) -> (R, 2): `soft_argmax` of one map in a row.
+
+    The derivative of sum_k p_k c_k, p = softmax(beta m), is beta p_k (c_k - sum_j p_j c_j) by m_k: a product of small
+    matrices and one pass over the maps, where the rules of the single steps need seven. Reading 68 maps costs more than
+    making them.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, beta: float, places: Tensor) -> Tensor:
+        inside = ~places.isnan().any(-1)
+        floor = torch.where(inside, 0.0, -torch.inf)
+        across = torch.where(inside[:, None], places, 0.0).T.contiguous()
+        share = torch.add(floor, maps, alpha=beta).softmax(-1)
+        point = (across @ share.T).T
+        ctx.beta = beta
+        ctx.save_for_backward(share, across, point)
+        return point
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        share, across, point = ctx.saved_tensors
+        grad = ctx.beta * grads[0]
+        lever = torch.cat([grad, -(grad * point).sum(1, keepdim=True)], 1)
+        return (lever @ F.pad(across, (0, 0, 0, 1), value=1.0)).mul_(share), None, None
 
 
 def landmark_cost(points: Tensor, truth: Tensor, annotated: Tensor) -> Tensor:

@@ -189,7 +189,7 @@ class SemiSupervised:
             answer = next(predict_batches(net, [framed(arrays, self.task)[0][None]]))
             if answer.maps is None:
                 raise InputError(f"{self.network} has no maps", field="network")
-            yield answer.maps[0].float().cpu().numpy()
+            yield answer.maps.pixels()[0].float().cpu().numpy()
 
     def save(self, path: Path) -> None:
         """Write the weights into the folder `path`."""

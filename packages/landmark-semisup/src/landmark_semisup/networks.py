@@ -16,17 +16,18 @@ from torch import Tensor, nn
 from core_eval import InputError
 from landmark_semisup.budgets import Plan
 from landmark_semisup.costs import soft_argmax
+from landmark_semisup.maps import Maps
 from landmark_semisup.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a network says of images: `points` (N, P, 2) px float32; `logits` (N, C) of each branch, none without
-    classes; `maps` (N, P, H, W) before any softmax, None for Comm-MT."""
+    classes; `maps` before any softmax, None for Comm-MT."""
 
     points: Tensor
     logits: tuple[Tensor, ...]
-    maps: Tensor | None
+    maps: Maps | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,12 @@ class Network(nn.Module):
     """What the three share: input scale, folding, resolution-preserving convolutions.
 
     `localiser` holds all convolutions on the way to the landmarks. `phases`: its maps follow the image pixel by pixel
-    if nothing is folded.
+    if nothing is folded. `pointwise`: its last convolution.
     """
 
     localiser: nn.Module
     phases: ClassVar[bool] = True
+    pointwise: ClassVar[type[nn.Conv2d]] = nn.Conv2d
 
     def __init__(self, task: Task, plan: Plan, size: Size) -> None:
         super().__init__()
@@ -65,20 +67,18 @@ class Network(nn.Module):
         scaled = images.permute(0, 3, 1, 2).float() * (self.task.white / 255)
         return F.pixel_unshuffle(scaled, self.fold)
 
-    def localise(self, images: Tensor, white: float) -> Tensor:
-        """(N, H, W, 1) uint8 grey -> the localiser's maps (N, P, H, W) of pixels in [0, white].
+    def localise(self, images: Tensor, white: float) -> Maps:
+        """(N, H, W, 1) uint8 grey -> the localiser's maps of pixels in [0, white].
 
         The paper's convolutions follow an image that moves by a pixel. Folded ones do so for whole squares only, and
         learn the rest from squares that begin at another pixel in every step of the training.
         """
-        share = white / self.task.white
-        if not (self.training and self.phases and self.fold > 1):
-            maps: Tensor = self.localiser(self.pixels(images) * share)
-            return maps
-        left, top = torch.randint(self.fold, (2,)).tolist()
-        framed = F.pad(images, (0, 0, left, self.fold - left, top, self.fold - top))
-        maps = self.localiser(self.pixels(framed) * share)
-        return maps[:, :, top : top + self.size.height, left : left + self.size.width]
+        size, origin = (self.size.height, self.size.width), (0, 0)
+        if self.training and self.phases and self.fold > 1:
+            left, top = origin = tuple(torch.randint(self.fold, (2,)).tolist())
+            images = F.pad(images, (0, 0, left, self.fold - left, top, self.fold - top))
+        folded = self.localiser(self.pixels(images) * (white / self.task.white))
+        return Maps(folded, self.fold, size, origin)
 
     def convolutions(self, layers: int) -> list[nn.Module]:
         """`layers` convolutions of the large kernel, each with ReLU."""
@@ -88,13 +88,12 @@ class Network(nn.Module):
         return modules
 
     def landmark_maps(self) -> nn.Sequential:
-        """The localiser up to its maps (N, P, H, W): large convolutions, then two of side 1, the last without ReLU."""
+        """The localiser up to its folded maps: large convolutions, then two of side 1, the last without ReLU."""
         return nn.Sequential(
             *self.convolutions(self.task.layers),
             nn.Conv2d(self.maps, self.maps, 1),
             nn.ReLU(),
-            nn.Conv2d(self.maps, self.size.points * self.fold**2, 1),
-            nn.PixelShuffle(self.fold),
+            self.pointwise(self.maps, self.size.points * self.fold**2, 1),
         )
 
     def start(self) -> None:
@@ -106,8 +105,27 @@ class Network(nn.Module):
                     nn.init.zeros_(module.bias)
 
 
+class Pointwise(nn.Conv2d):
+    """A convolution of side 1 as a product of matrices, whose answer lies map by map in memory.
+
+    Convolutions here answer pixel by pixel (channels last), which suits the next convolution; a softmax over each of 68
+    maps would first copy them, and its gradients back.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, F, H, W) -> (N, P, H, W)."""
+        assert self.bias is not None
+        # The bias is the weight of a feature that is 1 everywhere: added on its own, it would cost as much again.
+        weight = torch.cat([self.weight.flatten(1), self.bias[:, None]], 1)
+        framed = F.pad(features.flatten(2), (0, 0, 0, 1), value=1.0)
+        answer = torch.bmm(weight.expand(len(features), -1, -1), framed)
+        return answer.view(len(features), -1, *features.shape[2:])
+
+
 class SeqMT(Network):
     """Sequential multi-tasking: landmarks by soft-argmax, and the class from the landmarks alone."""
+
+    pointwise: ClassVar[type[nn.Conv2d]] = Pointwise
 
     def __init__(self, task: Task, plan: Plan, size: Size) -> None:
         super().__init__(task, plan, size)
@@ -119,7 +137,7 @@ class SeqMT(Network):
         """(N, H, W, 1) uint8 -> landmarks, and logits if there are classes."""
         maps = self.localise(images, self.task.white)
         with torch.autocast(images.device.type, enabled=False):
-            points = soft_argmax(maps, self.beta)
+            points = soft_argmax(maps.flat(), self.beta, maps.places())
         return Answer(points, self.classify(points), maps)
 
     def classify(self, points: Tensor) -> tuple[Tensor, ...]:
@@ -184,11 +202,10 @@ class HeatmapMT(Network):
 
     def forward(self, images: Tensor) -> Answer:
         """(N, H, W, 1) uint8 -> landmarks at whole pixels, without gradient, and logits if there are classes."""
-        maps = self.localise(images, 1.0)
-        place = maps.detach().float().flatten(2).argmax(-1)
-        width = maps.shape[-1]
-        points = torch.stack([place % width, place // width], -1).float()
-        features = maps if self.pooled is None else self.pooled(maps)
+        maps = self.localise(images, 1.0).unfolded()
+        place = maps.folded.detach().float().flatten(2).argmax(-1)
+        points = torch.stack([place % self.size.width, place // self.size.width], -1).float()
+        features = maps.folded if self.pooled is None else self.pooled(maps.folded)
         return Answer(points, tuple(branch(features) for branch in self.classifier), maps)
 
 

@@ -38,7 +38,15 @@ class Recombinator(nn.Module):
     which gives the landmarks' maps and has no ReLU.
     """
 
-    def __init__(self, features: int, outputs: int, plan: Plan, *, branches: int = BRANCHES) -> None:
+    def __init__(
+        self,
+        features: int,
+        outputs: int,
+        plan: Plan,
+        *,
+        branches: int = BRANCHES,
+        last: type[nn.Conv2d] = nn.Conv2d,
+    ) -> None:
         super().__init__()
         maps = plan.maps or MAPS
         self.down = nn.ModuleList(
@@ -51,7 +59,7 @@ class Recombinator(nn.Module):
             if level == 0 or level != branches - 2:
                 modules += [nn.Conv2d(maps, maps, 1), nn.ReLU()]
             self.join.append(nn.Sequential(*modules))
-        self.last = nn.Sequential(nn.Conv2d(maps, maps, 1), nn.ReLU(), nn.Conv2d(maps, outputs, 1))
+        self.last = nn.Sequential(nn.Conv2d(maps, maps, 1), nn.ReLU(), last(maps, outputs, 1))
         self.pool = nn.MaxPool2d(2)
         self.repeat = nn.Upsample(scale_factor=2, mode="nearest")
 
@@ -74,12 +82,12 @@ class RecombinatorMaps(Network):
     phases: ClassVar[bool] = False
 
     def landmark_maps(self) -> nn.Sequential:
-        """The localiser up to its maps (N, P, H, W)."""
+        """The localiser up to its folded maps."""
         height, width = self.size.height // self.fold, self.size.width // self.fold
         branches = min(resolutions(height), resolutions(width))
         outputs = self.size.points * self.fold**2
-        net = Recombinator(self.fold**2, outputs, self.plan, branches=branches)
-        return nn.Sequential(net, nn.PixelShuffle(self.fold))
+        net = Recombinator(self.fold**2, outputs, self.plan, branches=branches, last=self.pointwise)
+        return nn.Sequential(net)
 
 
 class RCN(RecombinatorMaps, HeatmapMT):

@@ -60,7 +60,8 @@ class SemiTraining(LightningModule):
         with torch.autocast(images.device.type, enabled=False):
             if "L" in self.costs and isinstance(self.net, HeatmapMT):
                 assert answer.maps is not None
-                total = total + heatmap_cost(answer.maps[:count], batch["points"], batch["annotated"])
+                maps = answer.maps.pixels()[:count]
+                total = total + heatmap_cost(maps, batch["points"], batch["annotated"])
             elif "L" in self.costs:
                 cost = landmark_cost(answer.points[:count], batch["points"], batch["annotated"])
                 total = total + task.landmark * cost
