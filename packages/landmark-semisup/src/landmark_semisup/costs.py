@@ -46,8 +46,8 @@ class _ExpectedPlace(torch.autograd.Function):
     """(R, K), beta, (K, 2) -> (R, 2): `soft_argmax` of one map in a row.
 
     The derivative of sum_k p_k c_k, p = softmax(beta m), is beta p_k (c_k - sum_j p_j c_j) by m_k: a product of small
-    matrices and one pass over the maps, where the rules of the single steps need seven. Reading 68 maps costs more than
-    making them.
+    matrices and one pass over the maps, where the rules of the single steps make one each. Reading 68 maps costs more
+    than making them.
     """
 
     @staticmethod
