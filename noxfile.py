@@ -17,8 +17,6 @@ PACKAGES = sorted(str(file.parent) for file in Path("packages").glob("*/pyprojec
 CONSTRAINTS = "ci/constraints.txt"
 RUFF = ["ruff"]
 TYPES = ["mypy", "pandas-stubs"]
-# Mostly arrays whose element type the stubs lose, and modules without stubs.
-UNTYPED = ["data-synth"]
 CHECKS = [
     "embreex",
     "numpy",
@@ -64,9 +62,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types, strictly, of all packages but `UNTYPED`."""
+    """Types, strictly, of all packages."""
     install(session, *TYPES)
-    session.run("mypy", *(f"{package}/src" for package in PACKAGES if Path(package).name not in UNTYPED))
+    session.run("mypy", *(f"{package}/src" for package in PACKAGES))
 
 
 @nox.session
